@@ -1,0 +1,59 @@
+package org.nixwsl.storage;
+
+import java.nio.channels.SeekableByteChannel;
+import java.nio.file.Path;
+import org.nixwsl.storage.disk.DiskCheck;
+import org.nixwsl.storage.disk.DiskInfo;
+import org.nixwsl.storage.disk.DiskSpec;
+
+/**
+ * Creates and examines VHDX files on any operating system: no Hyper-V, no administrator, no other
+ * program. Format: MS-VHDX, revision 8.0. Thread-safe for different files; two calls that change
+ * one file exclude each other, also across processes.
+ */
+public interface VhdxManager {
+  /**
+   * Creates a disk. The file appears under its name only when it is complete and on the device; a
+   * failure leaves nothing.
+   *
+   * @param file the file to make, ending in {@code .vhdx}; its folder must exist
+   * @throws org.nixwsl.storage.error.ConflictException {@code ALREADY_EXISTS} if the file is there
+   * @throws org.nixwsl.storage.error.DiskException {@code VHDX_BAD_GEOMETRY} if no VHDX can be like
+   *     that
+   * @throws org.nixwsl.storage.error.EnvironmentException {@code NO_SPACE}, {@code NOT_FOUND},
+   *     {@code IO_FAILED}
+   */
+  DiskInfo create(Path file, DiskSpec spec, RunOptions options);
+
+  /** {@link #create(Path, DiskSpec, RunOptions)} that nobody follows. */
+  default DiskInfo create(Path file, DiskSpec spec) {
+    return create(file, spec, RunOptions.ofDefaults());
+  }
+
+  /**
+   * Tells what a disk is. Never changes a byte of it; a log is replayed in memory.
+   *
+   * @throws org.nixwsl.storage.error.DiskException {@code NOT_A_VHDX}, {@code VHDX_UNSUPPORTED},
+   *     {@code VHDX_CORRUPT}
+   * @throws org.nixwsl.storage.error.EnvironmentException {@code NOT_FOUND}, {@code IO_FAILED}
+   */
+  DiskInfo inspect(Path file);
+
+  /**
+   * Looks for everything that is wrong with a disk. Never changes a byte of it.
+   *
+   * @throws org.nixwsl.storage.error.DiskException {@code NOT_A_VHDX} if the file is no VHDX at all
+   * @throws org.nixwsl.storage.error.EnvironmentException {@code NOT_FOUND}, {@code IO_FAILED}
+   */
+  DiskCheck check(Path file);
+
+  /**
+   * Opens the contents of a disk for reading, as a guest would see them. The caller closes the
+   * channel; it is not thread-safe. Size and position are those of the virtual disk. The file is
+   * locked against writers while it is open.
+   *
+   * @throws org.nixwsl.storage.error.DiskException as {@link #inspect}, also {@code VHDX_IN_USE},
+   *     and {@code VHDX_UNSUPPORTED} for a differencing disk
+   */
+  SeekableByteChannel openForReading(Path file);
+}

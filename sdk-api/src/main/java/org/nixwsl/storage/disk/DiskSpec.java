@@ -1,0 +1,47 @@
+package org.nixwsl.storage.disk;
+
+import org.immutables.value.Value;
+
+/**
+ * The VHDX to create. Everything but the size has the value that suits a shared store: a dynamic
+ * disk with 1 MiB blocks, 512 byte logical and 4096 byte physical sectors.
+ */
+@Value.Immutable
+@ValueStyle
+public interface DiskSpec {
+  /** How large the disk looks from inside. A multiple of 1 MiB from 3 MiB to 64 TiB. */
+  ByteSize virtualSize();
+
+  /** The unit in which the file grows. A power of two from 1 MiB to 256 MiB. */
+  @Value.Default
+  default ByteSize blockSize() {
+    return ByteSize.mebibytes(1);
+  }
+
+  /** Bytes of a logical sector: 512 or 4096. */
+  @Value.Default
+  default int logicalSectorSize() {
+    return 512;
+  }
+
+  /** Bytes of a physical sector: 512 or 4096. */
+  @Value.Default
+  default int physicalSectorSize() {
+    return 4096;
+  }
+
+  /** A dynamic disk of the given size. */
+  static DiskSpec ofSize(ByteSize virtualSize) {
+    return builder().virtualSize(virtualSize).build();
+  }
+
+  /** Starts with the defaults; the size has to be given. */
+  static Builder builder() {
+    return new Builder();
+  }
+
+  /** Builds a {@link DiskSpec}. Not thread-safe; each part is set once. */
+  final class Builder extends ImmutableDiskSpec.Builder {
+    Builder() {}
+  }
+}

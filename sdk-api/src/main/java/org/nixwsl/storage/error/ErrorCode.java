@@ -1,0 +1,88 @@
+package org.nixwsl.storage.error;
+
+/**
+ * The stable name of a condition. Programs decide on it, never on message text. Each code has a
+ * heading of the same name in {@code docs/errors.md}. New codes may come in a minor release, none
+ * changes its meaning.
+ */
+public enum ErrorCode {
+  /** No implementation of the SDK, or none for this operating system, is on the class path. */
+  NO_ENGINE,
+  /** The operation cannot be done on this operating system. */
+  UNSUPPORTED_PLATFORM,
+  /** The operation needs root. */
+  NOT_ROOT,
+  /** A program that the operation needs is not installed. */
+  TOOL_MISSING,
+  /** A program that the SDK started ended with an error, or with output that makes no sense. */
+  COMMAND_FAILED,
+  /** A program that the SDK started did not end in time and was killed with its children. */
+  COMMAND_TIMED_OUT,
+  /** The caller cancelled, or the calling thread was interrupted. */
+  CANCELLED,
+  /** A file could not be read or written. */
+  IO_FAILED,
+  /** The file or directory does not exist. */
+  NOT_FOUND,
+  /** The file or directory is there already and is not overwritten. */
+  ALREADY_EXISTS,
+  /** There is not enough room, in bytes or in inodes. */
+  NO_SPACE,
+
+  /** The file is not a VHDX. */
+  NOT_A_VHDX,
+  /** The file is a VHDX of a version or with a required feature that is not understood. */
+  VHDX_UNSUPPORTED,
+  /** The VHDX breaks the specification in a way that makes its contents unsure. */
+  VHDX_CORRUPT,
+  /** The VHDX has a log that was not replayed: its last user did not close it. */
+  VHDX_DIRTY,
+  /** Another process has the VHDX open. */
+  VHDX_IN_USE,
+  /** The sizes asked for are outside what a VHDX can have. */
+  VHDX_BAD_GEOMETRY,
+
+  /** The device, file system or mount point is not what it was expected to be. */
+  WRONG_STORAGE,
+  /** The disk holds something already and is not formatted. */
+  DISK_NOT_BLANK,
+  /** The storage is not attached or not mounted. */
+  NOT_MOUNTED,
+  /** The storage cannot be unmounted or detached because something uses it. */
+  STORAGE_BUSY,
+  /** The file system of the target cannot hold a Nix store (tmpfs, overlay, 9p, ...). */
+  UNSUITABLE_FILE_SYSTEM,
+
+  /** The directory holds no Nix store, or a store without its database. */
+  NOT_A_STORE,
+  /** The Nix database has a schema newer than this SDK knows. */
+  SCHEMA_TOO_NEW,
+  /** The Nix database cannot be read. */
+  DATABASE_UNREADABLE,
+  /** The store is in use by Nix, so that a moment in which it stands still cannot be had. */
+  STORE_IN_USE,
+  /** The store changed while it was copied. */
+  STORE_CHANGED,
+  /** The target holds another store, or files that the SDK did not put there. */
+  TARGET_NOT_EMPTY,
+  /** Source and target lie inside each other or are the same. */
+  TARGET_INSIDE_SOURCE,
+  /** Store paths in the source differ from what the database says of them. */
+  SOURCE_DAMAGED,
+  /** What was read back from the target differs from what the database says. */
+  TARGET_DAMAGED,
+
+  /** The plan has reasons to refuse, so that nothing was started. */
+  PLAN_REFUSED,
+  /** A setting is not allowed in a NixOS module or in a file name. */
+  BAD_SETTING,
+
+  /** wsl.exe is not there, or too old. */
+  WSL_NOT_AVAILABLE,
+  /** wsl.exe reported an error. */
+  WSL_FAILED,
+  /** WSL does not know the distribution. */
+  DISTRO_NOT_FOUND,
+  /** Windows refused access to the disk. */
+  ACCESS_DENIED
+}

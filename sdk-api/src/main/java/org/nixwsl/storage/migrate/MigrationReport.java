@@ -1,0 +1,42 @@
+package org.nixwsl.storage.migrate;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import org.nixwsl.storage.disk.ByteSize;
+import org.nixwsl.storage.mount.InstanceName;
+import org.nixwsl.storage.mount.MountedStorage;
+import org.nixwsl.storage.store.CopyReport;
+
+/**
+ * A finished migration: every store path was read back from the target and has the hash that the
+ * database gives.
+ *
+ * @param instance the instance
+ * @param storageId the id in {@code .nix-storage-id}, new for each migration
+ * @param storage where the storage was mounted
+ * @param copy what was copied and proven
+ * @param stages how long each stage took, in order
+ * @param diskFileSize the length of the VHDX file afterwards; empty for a directory
+ */
+public record MigrationReport(
+    InstanceName instance,
+    UUID storageId,
+    MountedStorage storage,
+    CopyReport copy,
+    List<StageTime> stages,
+    Optional<ByteSize> diskFileSize) {
+  /** Copies the list. */
+  public MigrationReport {
+    stages = List.copyOf(stages);
+  }
+
+  /**
+   * How long a stage took.
+   *
+   * @param stage the stage
+   * @param duration wall-clock time
+   */
+  public record StageTime(Stage stage, Duration duration) {}
+}

@@ -1,0 +1,25 @@
+package org.nixwsl.storage.migrate;
+
+/**
+ * The stages of a migration, in their order. An operation of another kind uses the ones it needs.
+ */
+public enum Stage {
+  /** Reads only: is everything there that the rest needs? */
+  PREFLIGHT,
+  /** Creates the VHDX when it is absent. */
+  DISK,
+  /** Attaches the disk, formats it when it is blank, mounts it and proves what it is. */
+  ATTACH,
+  /** Copies all store paths, hashing what is read. */
+  COPY,
+  /** Copies profiles, roots and logs, then the database. */
+  STATE,
+  /** Reads the target back from the device and compares it with the database. */
+  PROVE,
+  /** Writes the id file: from here on the target is the store. */
+  COMMIT,
+  /** Detaches what the operation attached, when that was asked for. */
+  DETACH,
+  /** Looks at a store that stays where it is. */
+  VERIFY
+}

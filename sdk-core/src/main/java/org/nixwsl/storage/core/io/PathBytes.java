@@ -1,0 +1,88 @@
+package org.nixwsl.storage.core.io;
+
+import java.io.ByteArrayOutputStream;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Locale;
+
+/**
+ * The bytes of file names. On Linux a {@link Path} keeps the bytes that the kernel gave, but its
+ * text does not: bytes that the platform's encoding cannot read are lost there. The bytes come back
+ * through the path's URI, which escapes each of them.
+ */
+public final class PathBytes {
+  private PathBytes() {}
+
+  /** The bytes of a file's own name, that is of {@code path.getFileName()}. */
+  public static byte[] ofName(Path path) {
+    Path name = path.getFileName();
+    if (name == null) {
+      throw new IllegalArgumentException("No name in " + path);
+    }
+    return of(name);
+  }
+
+  /** The bytes of a whole path, relative or absolute, as it stands. */
+  public static byte[] of(Path path) {
+    String text = path.toString();
+    return ascii(text) ? text.getBytes(StandardCharsets.ISO_8859_1) : throughUri(path, text);
+  }
+
+  /**
+   * A path for people: bytes that are not printable ASCII, and the percent sign, as {@code %XX}.
+   */
+  public static String printable(Path path) {
+    return printable(of(path));
+  }
+
+  /** {@link #printable(Path)} of bytes that are at hand. */
+  public static String printable(byte[] bytes) {
+    StringBuilder out = new StringBuilder(bytes.length);
+    for (byte b : bytes) {
+      if (b >= 0x20 && b < 0x7f && b != '%') {
+        out.append((char) b);
+      } else {
+        out.append('%').append(String.format(Locale.ROOT, "%02X", b & 0xff));
+      }
+    }
+    return out.toString();
+  }
+
+  private static boolean ascii(String text) {
+    for (int i = 0; i < text.length(); i++) {
+      if (text.charAt(i) >= 0x80) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private static byte[] throughUri(Path path, String text) {
+    if (!path.isAbsolute()) {
+      // The URI of a relative path would be made absolute with the working directory.
+      Path root = Path.of("/");
+      byte[] absolute = throughUri(root.resolve(path), "/" + text);
+      byte[] relative = new byte[absolute.length - 1];
+      System.arraycopy(absolute, 1, relative, 0, relative.length);
+      return relative;
+    }
+    URI uri = path.toUri();
+    String raw = uri.getRawPath();
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream(raw.length());
+    for (int i = 0; i < raw.length(); i++) {
+      char c = raw.charAt(i);
+      if (c == '%') {
+        bytes.write(Integer.parseInt(raw.substring(i + 1, i + 3), 16));
+        i += 2;
+      } else {
+        bytes.write(c);
+      }
+    }
+    byte[] result = bytes.toByteArray();
+    // toUri() looks at the file system and adds a slash to what is a directory there.
+    boolean added = result.length > 1 && result[result.length - 1] == '/' && !text.endsWith("/");
+    return added ? Arrays.copyOf(result, result.length - 1) : result;
+  }
+}

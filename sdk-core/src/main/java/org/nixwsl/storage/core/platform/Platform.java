@@ -1,0 +1,24 @@
+package org.nixwsl.storage.core.platform;
+
+import org.nixwsl.storage.StoreVerifier;
+import org.nixwsl.storage.WslMounter;
+import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.run.Ticker;
+
+/**
+ * What an operating system brings to the engine. Implementations are found by {@link
+ * java.util.ServiceLoader} and have a public constructor without parameters.
+ */
+public interface Platform {
+  /** Whether this is the operating system that the implementation is for. */
+  boolean suitsThisMachine();
+
+  /** How storage is attached and mounted here. */
+  WslMounter mounter(ProcessRunner processes, Ticker ticker);
+
+  /** How a store is verified here. */
+  StoreVerifier verifier(ProcessRunner processes, Ticker ticker);
+
+  /** How a store is copied here. */
+  StoreHost storeHost(ProcessRunner processes, Ticker ticker);
+}

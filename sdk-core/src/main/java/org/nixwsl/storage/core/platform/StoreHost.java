@@ -1,0 +1,81 @@
+package org.nixwsl.storage.core.platform;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.UUID;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.core.run.StageProgress;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.store.CopyReport;
+import org.nixwsl.storage.store.CopyRequest;
+import org.nixwsl.storage.store.NixStore;
+
+/** The place where the files of stores are. */
+public interface StoreHost {
+  /**
+   * Measures a store without reading file contents.
+   *
+   * @throws org.nixwsl.storage.error.EnvironmentException {@code NOT_A_STORE}, {@code
+   *     SCHEMA_TOO_NEW}, {@code DATABASE_UNREADABLE}
+   */
+  Measure measure(NixStore store, Operation operation) throws IOException, InterruptedException;
+
+  /**
+   * Every reason why this copy cannot be started, as far as it can be seen without changing
+   * anything: rights, file system of the target, room, what is in the target already, how the two
+   * lie.
+   *
+   * @param measure the size of the source
+   */
+  List<Problem> refusals(CopyRequest request, Measure measure, Operation operation)
+      throws IOException, InterruptedException;
+
+  /**
+   * Begins a copy: checks {@link #refusals} again and throws the first, then takes the locks that
+   * keep the source still and other copies out of the target. The caller closes the session, which
+   * lets go of the locks.
+   */
+  CopySession begin(CopyRequest request, Operation operation)
+      throws IOException, InterruptedException;
+
+  /**
+   * What a store is made of.
+   *
+   * @param paths rows in the database
+   * @param narBytes the sum of their NAR sizes
+   * @param inodes distinct files, symlinks and directories, of valid paths and {@code .links}
+   * @param diskBytes what they take, each inode once, rounded up to 4096
+   */
+  record Measure(long paths, long narBytes, long inodes, long diskBytes) {}
+
+  /** One copy of one store. The steps are called once each and in this order. Not thread-safe. */
+  interface CopySession extends AutoCloseable {
+    /** Copies all valid store paths and {@code .links}; returns when they are on the device. */
+    void copyPaths(StageProgress progress) throws IOException, InterruptedException;
+
+    /**
+     * Copies profiles, roots, logs, then the database, last and in one step.
+     *
+     * @throws org.nixwsl.storage.error.ConflictException {@code STORE_CHANGED} if the source did
+     *     not stand still
+     */
+    void copyState(StageProgress progress) throws IOException, InterruptedException;
+
+    /**
+     * Reads everything back from the target's device and compares it with the database.
+     *
+     * @throws org.nixwsl.storage.error.IntegrityException {@code TARGET_DAMAGED}
+     */
+    void prove(StageProgress progress) throws IOException, InterruptedException;
+
+    /** Writes the id file {@code .nix-storage-id} into the target, durably and in one step. */
+    void commit(UUID storageId) throws IOException, InterruptedException;
+
+    /** What was done so far. */
+    CopyReport report();
+
+    /** Lets go of locks; what was copied stays. Idempotent. */
+    @Override
+    void close();
+  }
+}

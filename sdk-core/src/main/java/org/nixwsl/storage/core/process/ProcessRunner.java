@@ -1,0 +1,211 @@
+package org.nixwsl.storage.core.process;
+
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.error.CommandException;
+import org.nixwsl.storage.error.EnvironmentException;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.error.StateLeft;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.zeroturnaround.exec.ProcessExecutor;
+import org.zeroturnaround.exec.ProcessResult;
+import org.zeroturnaround.exec.StartedProcess;
+
+/**
+ * Starts programs: arguments in, bytes or a typed error out. Output is kept up to a bound, so that
+ * a program cannot fill the heap; what is over is read and dropped. A program that runs too long,
+ * or whose operation is cancelled, is killed with its children. Thread-safe.
+ */
+public final class ProcessRunner {
+  private static final Logger LOG = LoggerFactory.getLogger(ProcessRunner.class);
+  private static final int KEPT_BYTES = 16 << 20;
+  private static final int SHOWN_CHARACTERS = 2000;
+  private static final long POLL_MILLIS = 100;
+
+  /** A runner with nothing in it. */
+  public ProcessRunner() {}
+
+  /** What a program left. Immutable. */
+  public static final class Result {
+    private final int exitCode;
+    private final byte[] stdout;
+    private final byte[] stderr;
+
+    Result(int exitCode, byte[] stdout, byte[] stderr) {
+      this.exitCode = exitCode;
+      this.stdout = stdout;
+      this.stderr = stderr;
+    }
+
+    /** Its exit status. */
+    public int exitCode() {
+      return exitCode;
+    }
+
+    /** Its standard output, a copy. */
+    public byte[] stdout() {
+      return stdout.clone();
+    }
+
+    /** Its standard error, a copy. */
+    public byte[] stderr() {
+      return stderr.clone();
+    }
+
+    /** Standard output as UTF-8; malformed bytes become U+FFFD. */
+    public String text() {
+      return new String(stdout, StandardCharsets.UTF_8);
+    }
+
+    /** Both outputs as UTF-8, for messages. */
+    public String allText() {
+      return text() + new String(stderr, StandardCharsets.UTF_8);
+    }
+  }
+
+  /** Runs a program to its end, whatever its exit status is. */
+  public Result run(Command command, Operation operation) throws IOException, InterruptedException {
+    operation.checkCancelled();
+    BoundedOutput stdout = new BoundedOutput(KEPT_BYTES);
+    BoundedOutput stderr = new BoundedOutput(KEPT_BYTES);
+    StartedProcess started = start(command, stdout, stderr);
+    long deadline = operation.ticker().nanos() + command.limit().toNanos();
+    Future<ProcessResult> future = started.getFuture();
+    try {
+      while (true) {
+        try {
+          ProcessResult ended = future.get(POLL_MILLIS, TimeUnit.MILLISECONDS);
+          LOG.debug("exit {} of {}", ended.getExitValue(), command.argv());
+          return new Result(ended.getExitValue(), stdout.bytes(), stderr.bytes());
+        } catch (TimeoutException stillRunning) {
+          operation.checkCancelled();
+          if (operation.ticker().nanos() - deadline > 0) {
+            throw timedOut(command, stdout, stderr);
+          }
+        }
+      }
+    } catch (ExecutionException e) {
+      throw new IOException("Cannot run " + command.argv().get(0), e.getCause());
+    } finally {
+      killTree(started.getProcess());
+    }
+  }
+
+  /**
+   * Runs a program that has to succeed.
+   *
+   * @throws CommandException {@code COMMAND_FAILED} if it ends with another status than 0
+   */
+  public Result runOk(Command command, Operation operation)
+      throws IOException, InterruptedException {
+    Result result = run(command, operation);
+    if (result.exitCode() != 0) {
+      throw failed(command, result);
+    }
+    return result;
+  }
+
+  /** The error for a program that ended with a status that means failure. */
+  public static CommandException failed(Command command, Result result) {
+    String output = ends(result.allText());
+    return new CommandException(
+        Problem.of(
+                ErrorCode.COMMAND_FAILED,
+                "The command "
+                    + String.join(" ", command.argv())
+                    + " failed with exit status "
+                    + result.exitCode()
+                    + (output.isBlank() ? "." : ": " + output.strip()),
+                "Mend what it complains about and call again.")
+            .leaving(StateLeft.UNKNOWN),
+        command.argv(),
+        result.exitCode(),
+        output);
+  }
+
+  /**
+   * Starts a program that runs until it is closed. Its standard input stays open until then: a
+   * child such as {@code flock FILE cat} ends by itself when this process dies.
+   */
+  public RunningProcess startLasting(Command command) {
+    LOG.debug("start lasting {}", command.argv());
+    ProcessBuilder builder =
+        new ProcessBuilder(command.argv()).redirectError(ProcessBuilder.Redirect.DISCARD);
+    builder.environment().putAll(command.environment());
+    try {
+      return new RunningProcess(command, builder.start());
+    } catch (IOException e) {
+      throw missing(command, e);
+    }
+  }
+
+  private static StartedProcess start(Command command, BoundedOutput stdout, BoundedOutput stderr) {
+    LOG.debug("start {}", command.argv());
+    try {
+      return new ProcessExecutor()
+          .command(command.argv())
+          .environment(command.environment())
+          .redirectInput(new ByteArrayInputStream(command.input()))
+          .redirectOutput(stdout)
+          .redirectError(stderr)
+          .start();
+    } catch (IOException e) {
+      throw missing(command, e);
+    }
+  }
+
+  private static EnvironmentException missing(Command command, IOException e) {
+    LOG.debug("cannot start {}", command.argv(), e);
+    return new EnvironmentException(
+        Problem.of(
+            ErrorCode.TOOL_MISSING,
+            "Cannot start the program " + command.argv().get(0) + ": " + e.getMessage() + ".",
+            "Install it, or put its folder on PATH, and call again."),
+        e);
+  }
+
+  private static CommandException timedOut(
+      Command command, BoundedOutput stdout, BoundedOutput stderr) {
+    String output = ends(new Result(-1, stdout.bytes(), stderr.bytes()).allText());
+    return new CommandException(
+        Problem.of(
+                ErrorCode.COMMAND_TIMED_OUT,
+                "The command "
+                    + String.join(" ", command.argv())
+                    + " did not end within "
+                    + command.limit().toSeconds()
+                    + " s and was killed.",
+                "Look at what the machine is busy with and call again.")
+            .leaving(StateLeft.UNKNOWN)
+            .mayGoAway(),
+        command.argv(),
+        -1,
+        output);
+  }
+
+  private static String ends(String text) {
+    return text.length() <= 2 * SHOWN_CHARACTERS
+        ? text
+        : text.substring(0, SHOWN_CHARACTERS)
+            + " [...] "
+            + text.substring(text.length() - SHOWN_CHARACTERS);
+  }
+
+  /** Children first, so that none is left to a new parent. */
+  static void killTree(Process process) {
+    List<ProcessHandle> children = process.descendants().toList();
+    if (process.isAlive()) {
+      process.destroyForcibly();
+      children.forEach(ProcessHandle::destroyForcibly);
+    }
+  }
+}

@@ -1,0 +1,68 @@
+package org.nixwsl.storage.core.process;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.util.concurrent.TimeUnit;
+
+/** A program that runs beside us. Whoever started it closes it. */
+public final class RunningProcess implements AutoCloseable {
+  private final Command command;
+  private final Process process;
+
+  RunningProcess(Command command, Process process) {
+    this.command = command;
+    this.process = process;
+  }
+
+  /** What it prints. Standard error goes nowhere. */
+  public InputStream output() {
+    return process.getInputStream();
+  }
+
+  /** What it reads. */
+  public OutputStream input() {
+    return process.getOutputStream();
+  }
+
+  /** Whether it has not ended yet. */
+  public boolean alive() {
+    return process.isAlive();
+  }
+
+  /** Its exit status; only when it has ended. */
+  public int exitCode() {
+    return process.exitValue();
+  }
+
+  /** Its process id. */
+  public long pid() {
+    return process.pid();
+  }
+
+  /** What was started. */
+  public Command command() {
+    return command;
+  }
+
+  /** Closes its standard input, gives it a moment to end by itself, then kills it. Idempotent. */
+  @Override
+  public void close() {
+    try {
+      process.getOutputStream().close();
+    } catch (IOException e) {
+      // The program is gone or going: there is nobody left to tell.
+      process.destroy();
+    }
+    boolean interrupted = false;
+    try {
+      process.waitFor(2, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      interrupted = true;
+    }
+    ProcessRunner.killTree(process);
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

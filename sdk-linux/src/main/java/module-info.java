@@ -1,0 +1,9 @@
+/** The half of the NixOS-WSL Storage SDK that is for Linux. Exports nothing to users. */
+@org.jspecify.annotations.NullMarked
+module org.nixwsl.storage.linux {
+  requires org.nixwsl.storage.core;
+  requires static org.jspecify;
+  requires org.slf4j;
+  requires java.sql;
+  requires org.xerial.sqlitejdbc;
+}
