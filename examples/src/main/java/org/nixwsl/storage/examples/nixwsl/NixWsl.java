@@ -73,7 +73,11 @@ public final class NixWsl {
       throw failure;
     }
     PrintWriter err = commandLine.getErr();
-    if (parsed.hasMatchedOption("--json")) {
+    CommandLine.ParseResult command = parsed;
+    while (command.hasSubcommand()) {
+      command = command.subcommand();
+    }
+    if (command.hasMatchedOption("--json")) {
       err.println(
           Output.json(
               "code", known.code().name(),
