@@ -1,5 +1,7 @@
 package org.nixwsl.storage.core.escape;
 
+import java.util.Arrays;
+
 /**
  * Text as a string literal of the Nix language, in both of its forms. Either is an expression that
  * evaluates to exactly the text (Nix manual, "String literals"), in every version of Nix: what has
@@ -46,27 +48,31 @@ public final class NixText {
     String pad = " ".repeat(margin);
     StringBuilder out = new StringBuilder(text.length() + text.length() / 4).append("''\n");
     String[] lines = text.split("\n", -1);
+    // Nix takes from each line what the least indented one has, blank ones not counted.
+    boolean marginShown =
+        Arrays.stream(lines).anyMatch(line -> !line.isEmpty() && line.charAt(0) != ' ');
     for (int i = 0; i < lines.length; i++) {
+      String line = lines[i];
       boolean last = i == lines.length - 1;
-      if (last && lines[i].isEmpty()) {
-        // A last line of nothing but spaces is not part of the value.
-        out.append(" ".repeat(Math.max(0, margin - 2)));
-      } else if (!lines[i].isEmpty()) {
+      if (!line.isEmpty()) {
         out.append(pad);
-        indentedLine(lines[i], out);
+        // A last line of nothing but spaces would not be part of the value.
+        if (!marginShown || (last && line.isBlank())) {
+          out.append("${\"\"}");
+          marginShown = true;
+        }
+        indentedLine(line, out);
       }
       if (!last) {
         out.append('\n');
+      } else if (line.isEmpty()) {
+        out.append(" ".repeat(Math.max(0, margin - 2)));
       }
     }
     return out.append("''").toString();
   }
 
   private static void indentedLine(String line, StringBuilder out) {
-    if (line.startsWith(" ")) {
-      // Or the spaces would count as indentation where every line begins with some.
-      out.append("${\"\"}");
-    }
     for (int i = 0; i < line.length(); i++) {
       char c = line.charAt(i);
       if (c == '\'' && i + 1 < line.length() && line.charAt(i + 1) == '\'') {

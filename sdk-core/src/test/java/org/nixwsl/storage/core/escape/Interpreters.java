@@ -72,7 +72,19 @@ public final class Interpreters {
     System.out.println("hostile texts: -Dnixwsl.seed=" + seed);
     Random random = new Random(seed);
     List<String> texts =
-        new ArrayList<>(List.of("", "plain", "two\nlines", "ends\n", "\n", "\n\n"));
+        new ArrayList<>(
+            List.of(
+                "",
+                "plain",
+                "two\nlines",
+                "  a\n    b\n",
+                " \n  x",
+                "x\n  ",
+                "  ",
+                "  \n",
+                "ends\n",
+                "\n",
+                "\n\n"));
     while (texts.size() < count) {
       StringBuilder text = new StringBuilder();
       for (int pieces = random.nextInt(12) + 1; pieces > 0; pieces--) {

@@ -29,7 +29,8 @@ class NixTextTest {
     assertThat(NixText.quoted("nixos-main")).isEqualTo("\"nixos-main\"");
     assertThat(NixText.quoted("costs $5")).isEqualTo("\"costs $5\"");
     assertThat(NixText.indented("a\n\n  b ${c}\n", 4))
-        .isEqualTo("''\n    a\n\n    ${\"\"}  b ''${c}\n  ''");
+        .isEqualTo("''\n    a\n\n      b ''${c}\n  ''");
+    assertThat(NixText.indented("  all indented", 4)).isEqualTo("''\n    ${\"\"}  all indented''");
   }
 
   @Test
