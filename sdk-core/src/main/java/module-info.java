@@ -12,6 +12,9 @@ module org.nixwsl.storage.core {
   requires org.zeroturnaround.exec;
   requires com.fasterxml.jackson.jr.ob;
 
+  exports org.nixwsl.storage.core.escape to
+      org.nixwsl.storage.linux,
+      org.nixwsl.storage.windows;
   exports org.nixwsl.storage.core.io to
       org.nixwsl.storage.linux,
       org.nixwsl.storage.windows;
