@@ -12,9 +12,15 @@ module org.nixwsl.storage.core {
   requires org.zeroturnaround.exec;
   requires com.fasterxml.jackson.jr.ob;
 
+  exports org.nixwsl.storage.core.escape to
+      org.nixwsl.storage.linux,
+      org.nixwsl.storage.windows;
   exports org.nixwsl.storage.core.io to
       org.nixwsl.storage.linux,
       org.nixwsl.storage.windows;
+  exports org.nixwsl.storage.core.nar to
+      org.nixwsl.storage.linux,
+      org.nixwsl.storage.testkit;
   exports org.nixwsl.storage.core.platform to
       org.nixwsl.storage.linux,
       org.nixwsl.storage.windows;
