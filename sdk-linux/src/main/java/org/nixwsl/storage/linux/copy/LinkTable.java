@@ -1,0 +1,188 @@
+package org.nixwsl.storage.linux.copy;
+
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.linux.store.FileFacts;
+
+/**
+ * Gives each inode of the source that has several names one inode in the target. Whoever meets an
+ * inode first copies it and gives it an anchor, a name in the target that stays: its entry in
+ * {@code .links} when the source has one, else a name in the workspace. Whoever comes later links
+ * to the anchor, or waits until it is there.
+ *
+ * <p>An anchor without any other name is worth nothing after a crash, as nothing says that its
+ * contents reached the device. {@link #dropUnproven} removes these before a copy is taken up;
+ * what is left then belongs to a store path that the journal has.
+ *
+ * <p>Thread-safe.
+ */
+final class LinkTable {
+  /**
+   * No file system that can hold a store allows fewer links, so that a link that fails at fewer has
+   * another reason. (ext4: 65000; NTFS, the lowest known: 1023.)
+   */
+  private static final int LOWEST_LINK_LIMIT = 1000;
+
+  private final Path targetLinks;
+  private final Path spareAnchors;
+  private final boolean resumed;
+  private final Map<Long, Inode> inodes = new ConcurrentHashMap<>();
+
+  /**
+   * A table that knows no inode yet.
+   *
+   * @param targetLinks the target's {@code .links}
+   * @param spareAnchors a directory in the target for anchors that have no name in {@code .links}
+   * @param resumed whether the two may hold anchors of an earlier call
+   */
+  LinkTable(Path targetLinks, Path spareAnchors, boolean resumed) {
+    this.targetLinks = targetLinks;
+    this.spareAnchors = spareAnchors;
+    this.resumed = resumed;
+  }
+
+  /** Its lock is held by whoever is copying the inode. */
+  private static final class Inode {
+    final ReentrantLock lock = new ReentrantLock();
+    final @Nullable Path linkName;
+    int generation;
+    boolean anchored;
+
+    Inode(@Nullable Path linkName) {
+      this.linkName = linkName;
+    }
+  }
+
+  /** The duty to copy an inode; held by one thread, which ends it by publish or abandon. */
+  final class Claim {
+    private final Inode inode;
+    private final Path anchor;
+
+    private Claim(Inode inode, Path anchor) {
+      this.inode = inode;
+      this.anchor = anchor;
+    }
+
+    /** The copy is whole, with its owner, mode and time: gives it its anchor. */
+    void publish(Path copy) throws IOException {
+      try {
+        if (!anchor.equals(copy)) {
+          Files.createLink(anchor, copy);
+        }
+        inode.anchored = true;
+      } finally {
+        inode.lock.unlock();
+      }
+    }
+
+    /** There will be no copy: the next one who meets the inode tries. */
+    void abandon() {
+      inode.lock.unlock();
+    }
+  }
+
+  /** Says that the source's {@code .links} has a name for an inode. */
+  void nameInLinks(long inode, Path name) {
+    inodes.putIfAbsent(inode, new Inode(name));
+  }
+
+  /** Whether an inode has its copy, so that the name in {@code .links} is there. */
+  boolean anchored(long inode) {
+    Inode known = inodes.get(inode);
+    return known != null && known.anchored && known.generation == 0;
+  }
+
+  /**
+   * Makes a place a link to the copy of an inode.
+   *
+   * @return nothing when it is a link now; else the duty to copy the inode there
+   */
+  Optional<Claim> linkOrClaim(FileFacts source, Path place, Operation operation)
+      throws IOException, InterruptedException {
+    Inode inode = inodes.computeIfAbsent(source.inode(), absent -> new Inode(null));
+    while (!inode.lock.tryLock(100, TimeUnit.MILLISECONDS)) {
+      operation.checkCancelled();
+    }
+    boolean claimed = false;
+    try {
+      Path anchor = anchor(inode, source);
+      boolean mayBeThere = inode.anchored || (resumed && sameShape(anchor, source));
+      if (mayBeThere && linked(place, anchor)) {
+        inode.anchored = true;
+        return Optional.empty();
+      }
+      if (mayBeThere) {
+        // The anchor has all the links it can have: a second inode takes over.
+        inode.generation++;
+        inode.anchored = false;
+        anchor = anchor(inode, source);
+      }
+      claimed = true;
+      return Optional.of(new Claim(inode, anchor));
+    } finally {
+      if (!claimed) {
+        inode.lock.unlock();
+      }
+    }
+  }
+
+  /** Removes anchors of an earlier call that no finished store path shares. */
+  void dropUnproven() throws IOException {
+    for (Path directory : new Path[] {targetLinks, spareAnchors}) {
+      try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
+        for (Path entry : entries) {
+          if (FileFacts.of(entry).links() == 1) {
+            Files.delete(entry);
+          }
+        }
+      }
+    }
+  }
+
+  /**
+   * The change time tells an inode from a later one of the same number. A second inode of a file
+   * gets a name of its own.
+   */
+  private Path anchor(Inode inode, FileFacts source) {
+    if (inode.linkName != null && inode.generation == 0) {
+      return targetLinks.resolve(inode.linkName);
+    }
+    return spareAnchors.resolve(
+        source.inode() + "-" + source.changeNanos() + "-" + inode.generation);
+  }
+
+  private static boolean linked(Path place, Path anchor) throws IOException {
+    try {
+      Files.createLink(place, anchor);
+      return true;
+    } catch (NoSuchFileException | FileAlreadyExistsException e) {
+      throw e;
+    } catch (FileSystemException e) {
+      if (FileFacts.of(anchor).links() < LOWEST_LINK_LIMIT) {
+        throw e;
+      }
+      return false;
+    }
+  }
+
+  private static boolean sameShape(Path anchor, FileFacts source) throws IOException {
+    if (!Files.exists(anchor, LinkOption.NOFOLLOW_LINKS)) {
+      return false;
+    }
+    FileFacts there = FileFacts.of(anchor);
+    return there.mode() == source.mode() && there.size() == source.size();
+  }
+}
