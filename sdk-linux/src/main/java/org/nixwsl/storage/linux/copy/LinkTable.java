@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
@@ -108,27 +109,28 @@ final class LinkTable {
   /**
    * Makes a place a link to the copy of an inode.
    *
+   * @param source a name of the inode
    * @return nothing when it is a link now; else the duty to copy the inode there
    */
-  Optional<Claim> linkOrClaim(FileFacts source, Path place, Operation operation)
-      throws IOException, InterruptedException {
-    Inode inode = inodes.computeIfAbsent(source.inode(), absent -> new Inode(null));
-    while (!inode.lock.tryLock(100, TimeUnit.MILLISECONDS)) {
-      operation.checkCancelled();
-    }
+  Optional<Claim> linkOrClaim(Path source, FileFacts facts, Path place, Operation operation)
+      throws IOException {
+    Inode inode = inodes.computeIfAbsent(facts.inode(), absent -> new Inode(null));
+    lock(inode, operation);
     boolean claimed = false;
     try {
-      Path anchor = anchor(inode, source);
-      boolean mayBeThere = inode.anchored || (resumed && sameShape(anchor, source));
-      if (mayBeThere && linked(place, anchor)) {
-        inode.anchored = true;
-        return Optional.empty();
-      }
-      if (mayBeThere) {
+      Path anchor = anchor(inode, source, facts);
+      while (inode.anchored || (resumed && sameShape(anchor, facts))) {
+        if (linked(place, anchor)) {
+          inode.anchored = true;
+          return Optional.empty();
+        }
         // The anchor has all the links it can have: a second inode takes over.
         inode.generation++;
         inode.anchored = false;
-        anchor = anchor(inode, source);
+        anchor = anchor(inode, source, facts);
+      }
+      if (resumed) {
+        Files.deleteIfExists(anchor);
       }
       claimed = true;
       return Optional.of(new Claim(inode, anchor));
@@ -136,6 +138,19 @@ final class LinkTable {
       if (!claimed) {
         inode.lock.unlock();
       }
+    }
+  }
+
+  private static void lock(Inode inode, Operation operation) {
+    try {
+      while (!inode.lock.tryLock(100, TimeUnit.MILLISECONDS)) {
+        operation.checkCancelled();
+      }
+    } catch (InterruptedException e) {
+      // Interruption means cancellation, and with the flag set the check throws.
+      Thread.currentThread().interrupt();
+      operation.checkCancelled();
+      throw new IllegalStateException("An interrupted operation counts as cancelled", e);
     }
   }
 
@@ -156,12 +171,14 @@ final class LinkTable {
    * The change time tells an inode from a later one of the same number. A second inode of a file
    * gets a name of its own.
    */
-  private Path anchor(Inode inode, FileFacts source) {
+  private Path anchor(Inode inode, Path source, FileFacts facts) throws IOException {
     if (inode.linkName != null && inode.generation == 0) {
       return targetLinks.resolve(inode.linkName);
     }
+    FileTime changed =
+        (FileTime) Files.getAttribute(source, "unix:ctime", LinkOption.NOFOLLOW_LINKS);
     return spareAnchors.resolve(
-        source.inode() + "-" + source.changeNanos() + "-" + inode.generation);
+        facts.inode() + "-" + changed.to(TimeUnit.NANOSECONDS) + "-" + inode.generation);
   }
 
   private static boolean linked(Path place, Path anchor) throws IOException {
