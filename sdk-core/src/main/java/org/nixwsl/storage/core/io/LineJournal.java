@@ -64,10 +64,7 @@ public final class LineJournal implements AutoCloseable {
   public static LineJournal open(Path file, List<String> known) throws IOException {
     FileChannel channel =
         FileChannel.open(
-            file,
-            StandardOpenOption.READ,
-            StandardOpenOption.WRITE,
-            LinkOption.NOFOLLOW_LINKS);
+            file, StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
     try {
       long end = readInto(channel, known);
       if (end < channel.size()) {

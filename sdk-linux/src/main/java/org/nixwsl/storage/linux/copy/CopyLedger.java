@@ -8,8 +8,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListSet;
-import java.util.concurrent.atomic.LongAdder;
 import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.nar.NarHash;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.linux.store.StoreRow;
 import org.nixwsl.storage.store.StoreFinding;
@@ -18,7 +18,7 @@ import org.nixwsl.storage.store.Verdict;
 /** What a copy did and found so far. Thread-safe. */
 final class CopyLedger {
   private final Map<String, CopiedPath> copied = new ConcurrentHashMap<>();
-  private final LongAdder extraInodes = new LongAdder();
+  private final Map<String, NarHash> extraLinks = new ConcurrentHashMap<>();
   private final Map<String, StoreFinding> findings = new ConcurrentHashMap<>();
   private final Set<String> leftOut = new ConcurrentSkipListSet<>();
   private final Set<String> notes = new ConcurrentSkipListSet<>();
@@ -44,14 +44,36 @@ final class CopyLedger {
     return Collections.unmodifiableMap(copied);
   }
 
-  /** A name that belongs to no store path got an inode of its own. */
-  void extraInode() {
-    extraInodes.increment();
+  /**
+   * An entry of {@code .links} that shares its inode with no store path is in the target.
+   *
+   * @param name its place below the store directory
+   * @param hash the NAR hash of it alone
+   */
+  void extraLink(String name, NarHash hash) {
+    extraLinks.put(name, hash);
+  }
+
+  /** What {@link #extraLink} was told; a view. */
+  Map<String, NarHash> extraLinks() {
+    return Collections.unmodifiableMap(extraLinks);
   }
 
   /** Something is wrong with a store path in the source; the first thing found stands. */
   void found(String name, Verdict verdict, String detail) {
-    StoreFinding finding = new StoreFinding(StoreRow.LOGICAL_PREFIX + name, verdict, detail);
+    add(new StoreFinding(StoreRow.LOGICAL_PREFIX + name, verdict, detail));
+  }
+
+  /**
+   * A row of the database names no store path.
+   *
+   * @param path what stands there, escaped as in a finding
+   */
+  void badRow(String path, String problem) {
+    add(new StoreFinding(path, Verdict.DB, problem));
+  }
+
+  private void add(StoreFinding finding) {
     if (findings.putIfAbsent(finding.path(), finding) == null) {
       operation.found(finding);
     }
@@ -91,7 +113,7 @@ final class CopyLedger {
 
   /** Files and symlinks in the target's store directory, each inode once. */
   long inodes() {
-    return extraInodes.sum() + copied.values().stream().mapToLong(CopiedPath::inodes).sum();
+    return extraLinks.size() + copied.values().stream().mapToLong(CopiedPath::inodes).sum();
   }
 
   /** In the order of the paths. */

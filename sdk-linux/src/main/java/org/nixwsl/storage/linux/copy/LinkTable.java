@@ -9,11 +9,13 @@ import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.linux.store.FileFacts;
@@ -25,8 +27,8 @@ import org.nixwsl.storage.linux.store.FileFacts;
  * to the anchor, or waits until it is there.
  *
  * <p>An anchor without any other name is worth nothing after a crash, as nothing says that its
- * contents reached the device. {@link #dropUnproven} removes these before a copy is taken up;
- * what is left then belongs to a store path that the journal has.
+ * contents reached the device. {@link #dropUnproven} removes these before a copy is taken up; what
+ * is left then belongs to a store path that the journal has.
  *
  * <p>Thread-safe.
  */
@@ -37,6 +39,7 @@ final class LinkTable {
    */
   private static final int LOWEST_LINK_LIMIT = 1000;
 
+  private final long device;
   private final Path targetLinks;
   private final Path spareAnchors;
   private final boolean resumed;
@@ -45,11 +48,14 @@ final class LinkTable {
   /**
    * A table that knows no inode yet.
    *
+   * @param device the file system of the source's store directory; an inode of another one may have
+   *     the same number and is not shared
    * @param targetLinks the target's {@code .links}
    * @param spareAnchors a directory in the target for anchors that have no name in {@code .links}
    * @param resumed whether the two may hold anchors of an earlier call
    */
-  LinkTable(Path targetLinks, Path spareAnchors, boolean resumed) {
+  LinkTable(long device, Path targetLinks, Path spareAnchors, boolean resumed) {
+    this.device = device;
     this.targetLinks = targetLinks;
     this.spareAnchors = spareAnchors;
     this.resumed = resumed;
@@ -95,15 +101,24 @@ final class LinkTable {
     }
   }
 
+  /** Whether a file of the source may share its inode with other names. */
+  boolean mayBeShared(FileFacts facts) {
+    return facts.links() > 1 && facts.device() == device;
+  }
+
   /** Says that the source's {@code .links} has a name for an inode. */
   void nameInLinks(long inode, Path name) {
     inodes.putIfAbsent(inode, new Inode(name));
   }
 
-  /** Whether an inode has its copy, so that the name in {@code .links} is there. */
-  boolean anchored(long inode) {
-    Inode known = inodes.get(inode);
-    return known != null && known.anchored && known.generation == 0;
+  /** Names in {@code .links} that are not in the target, because no store path has their inode. */
+  List<Path> missingNames() {
+    return inodes.values().stream()
+        .filter(inode -> !(inode.anchored && inode.generation == 0))
+        .flatMap(inode -> Stream.ofNullable(inode.linkName))
+        .filter(name -> !Files.exists(targetLinks.resolve(name), LinkOption.NOFOLLOW_LINKS))
+        .sorted()
+        .toList();
   }
 
   /**

@@ -62,8 +62,7 @@ final class NodeMaker {
     Path probe = workspace.resolve("probe");
     Files.deleteIfExists(probe);
     Files.createFile(
-        probe,
-        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxrwxrwx")));
+        probe, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxrwxrwx")));
     FileFacts facts = FileFacts.of(probe);
     Files.delete(probe);
     return new NodeMaker(facts.uid(), facts.gid(), 0777 & ~facts.mode());
@@ -75,7 +74,7 @@ final class NodeMaker {
   }
 
   /** Opens a finished directory to others; after its last child. */
-  void finishDirectory(Path at, FileFacts source) throws IOException {
+  void finish(Path at, FileFacts source) throws IOException {
     own(at, source);
     // After the owner: a change of owner clears the set-id bits.
     Files.setAttribute(at, "unix:mode", source.permissions(), LinkOption.NOFOLLOW_LINKS);
@@ -97,9 +96,7 @@ final class NodeMaker {
         FileChannel.open(
             at,
             Set.of(
-                StandardOpenOption.CREATE_NEW,
-                StandardOpenOption.WRITE,
-                LinkOption.NOFOLLOW_LINKS),
+                StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS),
             mode);
     return new FileMaking(at, source, channel);
   }

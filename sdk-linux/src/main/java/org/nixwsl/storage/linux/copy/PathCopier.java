@@ -43,7 +43,10 @@ final class PathCopier {
 
   private static final int HASH_PART = 32;
 
-  /** About what a disk writes in a second or two: a sync costs little then, and a crash loses little. */
+  /**
+   * About what a disk writes in a second or two: a sync costs little then, and a crash loses
+   * little.
+   */
   private static final long BATCH_BYTES = 512L << 20;
 
   /** Below that the file system counts as full, whatever the message of the error says. */
@@ -100,7 +103,9 @@ final class PathCopier {
         if (name.equals(".links")) {
           continue;
         }
-        Optional<CopiedPath> whole = done.containsKey(name) ? measured(walker, entry, NarHash.parse("sha256:" + done.get(name)), inodesSeen) : Optional.empty();
+        String hash = done.get(name);
+        Optional<CopiedPath> whole =
+            hash == null ? Optional.empty() : measured(walker, entry, hash, inodesSeen);
         if (whole.isPresent()) {
           ledger.copied(name, whole.get());
         } else {
@@ -116,18 +121,24 @@ final class PathCopier {
     List<StoreRow> work = new ArrayList<>();
     for (StoreRow row : rows) {
       CopiedPath before = ledger.copied().get(row.name());
-      if (before == null) {
-        work.add(row);
-      } else {
+      if (before != null && (row.narSize() == 0 || row.narSize() == before.narBytes())) {
         compare(row, before);
         progress.advance(before.narBytes(), 1);
+        continue;
       }
+      if (before != null) {
+        remove(Set.of(row.name()));
+      }
+      work.add(row);
     }
     // The largest first: begun last, it would run alone at the end.
     work.sort(Comparator.comparingLong(StoreRow::narSize).reversed());
-    Workers.each(
-        work, threads, TreeWalker::new, (row, walker) -> copyOne(row, walker, progress));
-    seal();
+    Workers.each(work, threads, TreeWalker::new, (row, walker) -> copyOne(row, walker, progress));
+    try {
+      seal();
+    } catch (IOException e) {
+      throw cannotWrite(targetStore, e);
+    }
   }
 
   /** Removes store paths from the target. */
@@ -147,8 +158,7 @@ final class PathCopier {
       TreeWalker.Walk walk =
           walker.walk(source, writer, operation, bytes -> progress.advance(bytes, 0));
       CopiedPath path =
-          new CopiedPath(
-              walk.hash().orElseThrow(), walk.narSize(), walk.files(), writer.inodes());
+          new CopiedPath(walk.hash().orElseThrow(), walk.narSize(), walk.files(), writer.inodes());
       compare(row, path);
       progress.advance(0, 1);
       if (isBatchFull(row.name(), path) && sealing.tryLock()) {
@@ -161,9 +171,12 @@ final class PathCopier {
     } catch (UnreadableException e) {
       TreeRemoval.remove(place);
       boolean absent = !Files.exists(source, LinkOption.NOFOLLOW_LINKS);
-      ledger.found(row.name(), absent ? Verdict.MISSING : Verdict.UNREADABLE, e.getMessage());
+      ledger.found(
+          row.name(),
+          absent ? Verdict.MISSING : Verdict.UNREADABLE,
+          String.valueOf(e.getMessage()));
     } catch (IOException e) {
-      throw cannotWrite(row, e);
+      throw cannotWrite(place, e);
     }
   }
 
@@ -230,7 +243,38 @@ final class PathCopier {
     return PRIVATE_PREFIX + name.substring(0, HASH_PART);
   }
 
-  private static Optional<CopiedPath> measured() {
-    return Optional.empty();
+  private Optional<CopiedPath> measured(
+      TreeWalker walker, Path path, String hash, Set<Long> inodesSeen) throws IOException {
+    InodeCounter counter = new InodeCounter(inodesSeen);
+    try {
+      TreeWalker.Walk walk = walker.measure(path, counter, operation);
+      return Optional.of(
+          new CopiedPath(
+              NarHash.parse("sha256:" + hash), walk.narSize(), walk.files(), counter.files()));
+    } catch (UnreadableException cannotBeWhole) {
+      return Optional.empty();
+    }
+  }
+
+  /** The walker throws nothing else that has to do with reading, so that this is about writing. */
+  private RuntimeException cannotWrite(Path place, IOException e)
+      throws IOException, InterruptedException {
+    // An interrupted write looks like an error of the device; the operation knows better.
+    operation.checkCancelled();
+    TargetFileSystem.Free free = fileSystem.free(operation);
+    boolean full = free.bytes() < FULL_BYTES || free.inodes().orElse(1) == 0;
+    return new EnvironmentException(
+        Problem.of(
+                full ? ErrorCode.NO_SPACE : ErrorCode.IO_FAILED,
+                "Cannot write below "
+                    + PathBytes.printable(place)
+                    + ": "
+                    + (full ? "the file system is full" : String.valueOf(e.getMessage()))
+                    + ".",
+                full
+                    ? "Make room on that file system and call again."
+                    : "Look at the kernel's messages about the device and call again.")
+            .leaving(StateLeft.RESUMABLE),
+        e);
   }
 }

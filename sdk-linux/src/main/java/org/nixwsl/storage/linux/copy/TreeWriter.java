@@ -46,13 +46,13 @@ final class TreeWriter implements TreeSink {
 
   @Override
   public void leaveDirectory(Path source, FileFacts facts) throws IOException {
-    nodes.finishDirectory(directories.pop(), facts);
+    nodes.finish(directories.pop(), facts);
   }
 
   @Override
   public void symlink(Path source, Path target, FileFacts facts) throws IOException {
     Path place = placeOf(source);
-    if (facts.links() == 1) {
+    if (!links.mayBeShared(facts)) {
       nodes.symlink(place, target, facts);
       inodes++;
       return;
@@ -73,7 +73,7 @@ final class TreeWriter implements TreeSink {
   @Override
   public Optional<FileSink> regular(Path source, FileFacts facts) throws IOException {
     Path place = placeOf(source);
-    if (facts.links() == 1) {
+    if (!links.mayBeShared(facts)) {
       inodes++;
       return Optional.of(nodes.file(place, facts));
     }
