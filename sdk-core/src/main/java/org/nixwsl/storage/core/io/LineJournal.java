@@ -2,6 +2,7 @@ package org.nixwsl.storage.core.io;
 
 import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.Closeable;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -23,7 +24,7 @@ import java.util.zip.CRC32C;
  *
  * <p>Not thread-safe. Whoever opened it closes it, and sees to it that nobody else has it open.
  */
-public final class LineJournal implements AutoCloseable {
+public final class LineJournal implements Closeable {
   /** A line is a few names; longer ones were not written by us. */
   private static final int LONGEST_LINE = 16 << 10;
 

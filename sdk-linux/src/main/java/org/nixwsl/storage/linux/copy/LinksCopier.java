@@ -9,6 +9,8 @@ import java.util.List;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.nar.NarHash;
 import org.nixwsl.storage.core.nar.NixBase32;
+import org.nixwsl.storage.linux.copy.tree.TreeWriter;
+import org.nixwsl.storage.linux.copy.tree.Workers;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.TreeWalker;
 import org.nixwsl.storage.linux.store.UnreadableException;

@@ -31,6 +31,8 @@ import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.linux.copy.target.CopyWorkspace;
 import org.nixwsl.storage.linux.copy.target.TargetFileSystem;
 import org.nixwsl.storage.linux.copy.target.TargetProbe;
+import org.nixwsl.storage.linux.copy.tree.LinkTable;
+import org.nixwsl.storage.linux.copy.tree.NodeMaker;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.NixLock;
 import org.nixwsl.storage.linux.store.NixLocks;

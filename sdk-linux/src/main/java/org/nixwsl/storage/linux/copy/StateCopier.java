@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.linux.copy.target.TreeRemoval;
+import org.nixwsl.storage.linux.copy.tree.NodeMaker;
 import org.nixwsl.storage.linux.store.FileFacts;
 
 /**

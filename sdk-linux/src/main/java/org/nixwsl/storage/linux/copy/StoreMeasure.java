@@ -14,6 +14,8 @@ import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.linux.copy.tree.InodeCounter;
+import org.nixwsl.storage.linux.copy.tree.Workers;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.StoreContents;
 import org.nixwsl.storage.linux.store.StoreDatabase;

@@ -19,6 +19,7 @@ import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.linux.copy.proof.DeviceHasher;
 import org.nixwsl.storage.linux.copy.target.TreeRemoval;
+import org.nixwsl.storage.linux.copy.tree.Workers;
 import org.nixwsl.storage.linux.store.StoreRow;
 import org.nixwsl.storage.linux.store.UnreadableException;
 import org.nixwsl.storage.store.StoreFinding;

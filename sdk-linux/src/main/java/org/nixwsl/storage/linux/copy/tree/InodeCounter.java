@@ -1,4 +1,4 @@
-package org.nixwsl.storage.linux.copy;
+package org.nixwsl.storage.linux.copy.tree;
 
 import java.nio.file.Path;
 import java.util.Optional;
@@ -7,7 +7,7 @@ import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.TreeSink;
 
 /** Counts inodes that no counter with the same memory has counted. Used by one thread. */
-final class InodeCounter implements TreeSink {
+public final class InodeCounter implements TreeSink {
   /** The block of the file systems that hold stores. */
   private static final long BLOCK = 4096;
 
@@ -21,27 +21,27 @@ final class InodeCounter implements TreeSink {
    *
    * @param seen inodes with several names that were counted; thread-safe if counters share it
    */
-  InodeCounter(Set<Long> seen) {
+  public InodeCounter(Set<Long> seen) {
     this.seen = seen;
   }
 
   /** Files and symlinks counted. */
-  long files() {
+  public long files() {
     return files;
   }
 
   /** Directories counted. */
-  long directories() {
+  public long directories() {
     return directories;
   }
 
   /** The lengths of all that was counted, each rounded up to whole blocks. */
-  long diskBytes() {
+  public long diskBytes() {
     return diskBytes;
   }
 
   /** Counts a file that was not reached by a walk. */
-  void file(FileFacts facts) {
+  public void file(FileFacts facts) {
     if (facts.links() == 1 || seen.add(facts.inode())) {
       files++;
       diskBytes += blocks(facts);

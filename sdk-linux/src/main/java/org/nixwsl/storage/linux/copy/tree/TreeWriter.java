@@ -1,4 +1,4 @@
-package org.nixwsl.storage.linux.copy;
+package org.nixwsl.storage.linux.copy.tree;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -12,7 +12,7 @@ import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.TreeSink;
 
 /** Writes one tree while it is read. Used by one thread, for one tree. */
-final class TreeWriter implements TreeSink {
+public final class TreeWriter implements TreeSink {
   private final Path top;
   private final NodeMaker nodes;
   private final LinkTable links;
@@ -25,7 +25,7 @@ final class TreeWriter implements TreeSink {
    *
    * @param top where the tree goes; nothing may be there
    */
-  TreeWriter(Path top, NodeMaker nodes, LinkTable links, Operation operation) {
+  public TreeWriter(Path top, NodeMaker nodes, LinkTable links, Operation operation) {
     this.top = top;
     this.nodes = nodes;
     this.links = links;
@@ -33,7 +33,7 @@ final class TreeWriter implements TreeSink {
   }
 
   /** How many files and symlinks were made, that is, are not links to others. */
-  long inodes() {
+  public long inodes() {
     return inodes;
   }
 

@@ -1,4 +1,4 @@
-package org.nixwsl.storage.linux.copy;
+package org.nixwsl.storage.linux.copy.tree;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -23,7 +23,7 @@ import org.nixwsl.storage.linux.store.TreeSink;
  *
  * <p>Java sets the times of symlinks with microseconds only; all others have nanoseconds.
  */
-final class NodeMaker {
+public final class NodeMaker {
   private static final int SET_ID_AND_STICKY = 07000;
 
   /** Runs of zero bytes shorter than that are written: holes cost extents. */
@@ -58,7 +58,7 @@ final class NodeMaker {
    *
    * @param workspace a directory of ours on the target's file system
    */
-  static NodeMaker probing(Path workspace) throws IOException {
+  public static NodeMaker probing(Path workspace) throws IOException {
     Path probe = workspace.resolve("probe");
     Files.deleteIfExists(probe);
     Files.createFile(
@@ -69,12 +69,12 @@ final class NodeMaker {
   }
 
   /** Makes a directory that only its owner can enter. */
-  void directory(Path at) throws IOException {
+  public void directory(Path at) throws IOException {
     Files.createDirectory(at, PRIVATE);
   }
 
   /** Opens a finished directory to others; after its last child. */
-  void finish(Path at, FileFacts source) throws IOException {
+  public void finish(Path at, FileFacts source) throws IOException {
     own(at, source);
     // After the owner: a change of owner clears the set-id bits.
     Files.setAttribute(at, "unix:mode", source.permissions(), LinkOption.NOFOLLOW_LINKS);
@@ -82,14 +82,14 @@ final class NodeMaker {
   }
 
   /** Makes a symlink. */
-  void symlink(Path at, Path target, FileFacts source) throws IOException {
+  public void symlink(Path at, Path target, FileFacts source) throws IOException {
     Files.createSymbolicLink(at, target);
     own(at, source);
     setTime(at, source);
   }
 
   /** Makes a file, to be filled; nothing may be at its place. */
-  FileMaking file(Path at, FileFacts source) throws IOException {
+  public FileMaking file(Path at, FileFacts source) throws IOException {
     FileAttribute<Set<PosixFilePermission>> mode =
         PosixFilePermissions.asFileAttribute(permissions(source.permissions()));
     FileChannel channel =
@@ -127,7 +127,7 @@ final class NodeMaker {
   }
 
   /** A file on its way. Not thread-safe. */
-  final class FileMaking implements TreeSink.FileSink {
+  public final class FileMaking implements TreeSink.FileSink {
     private final Path at;
     private final FileFacts source;
     private final FileChannel channel;

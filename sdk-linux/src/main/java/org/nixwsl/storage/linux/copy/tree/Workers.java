@@ -1,4 +1,4 @@
-package org.nixwsl.storage.linux.copy;
+package org.nixwsl.storage.linux.copy.tree;
 
 import java.io.IOException;
 import java.util.List;
@@ -14,12 +14,12 @@ import java.util.function.Supplier;
  * Does the same with each item of a list, on several threads. The first failure stops the others
  * and comes out as it was thrown; when the call returns or throws, no thread of it runs any more.
  */
-final class Workers {
+public final class Workers {
   private Workers() {}
 
   /** What is done with an item, with tools that belong to the thread. */
   @FunctionalInterface
-  interface Task<T, U> {
+  public interface Task<T, U> {
     /** Does it. An interrupt of the thread must end it soon. */
     void run(T item, U tools) throws IOException, InterruptedException;
   }
@@ -29,7 +29,7 @@ final class Workers {
    *
    * @param tools makes what each thread needs for itself
    */
-  static <T, U> void each(List<T> items, int threads, Supplier<U> tools, Task<T, U> task)
+  public static <T, U> void each(List<T> items, int threads, Supplier<U> tools, Task<T, U> task)
       throws IOException, InterruptedException {
     int count = Math.min(threads, items.size());
     if (count == 0) {

@@ -1,4 +1,4 @@
-package org.nixwsl.storage.linux.copy;
+package org.nixwsl.storage.linux.copy.tree;
 
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
@@ -32,7 +32,7 @@ import org.nixwsl.storage.linux.store.FileFacts;
  *
  * <p>Thread-safe.
  */
-final class LinkTable {
+public final class LinkTable {
   /**
    * No file system that can hold a store allows fewer links, so that a link that fails at fewer has
    * another reason. (ext4: 65000; NTFS, the lowest known: 1023.)
@@ -54,7 +54,7 @@ final class LinkTable {
    * @param spareAnchors a directory in the target for anchors that have no name in {@code .links}
    * @param resumed whether the two may hold anchors of an earlier call
    */
-  LinkTable(long device, Path targetLinks, Path spareAnchors, boolean resumed) {
+  public LinkTable(long device, Path targetLinks, Path spareAnchors, boolean resumed) {
     this.device = device;
     this.targetLinks = targetLinks;
     this.spareAnchors = spareAnchors;
@@ -74,7 +74,7 @@ final class LinkTable {
   }
 
   /** The duty to copy an inode; held by one thread, which ends it by publish or abandon. */
-  final class Claim {
+  public static final class Claim {
     private final Inode inode;
     private final Path anchor;
 
@@ -102,17 +102,17 @@ final class LinkTable {
   }
 
   /** Whether a file of the source may share its inode with other names. */
-  boolean mayBeShared(FileFacts facts) {
+  public boolean mayBeShared(FileFacts facts) {
     return facts.links() > 1 && facts.device() == device;
   }
 
   /** Says that the source's {@code .links} has a name for an inode. */
-  void nameInLinks(long inode, Path name) {
+  public void nameInLinks(long inode, Path name) {
     inodes.putIfAbsent(inode, new Inode(name));
   }
 
   /** Names in {@code .links} that are not in the target, because no store path has their inode. */
-  List<Path> missingNames() {
+  public List<Path> missingNames() {
     return inodes.values().stream()
         .filter(inode -> !(inode.anchored && inode.generation == 0))
         .flatMap(inode -> Stream.ofNullable(inode.linkName))
@@ -127,7 +127,7 @@ final class LinkTable {
    * @param source a name of the inode
    * @return nothing when it is a link now; else the duty to copy the inode there
    */
-  Optional<Claim> linkOrClaim(Path source, FileFacts facts, Path place, Operation operation)
+  public Optional<Claim> linkOrClaim(Path source, FileFacts facts, Path place, Operation operation)
       throws IOException {
     Inode inode = inodes.computeIfAbsent(facts.inode(), absent -> new Inode(null));
     lock(inode, operation);
@@ -170,7 +170,7 @@ final class LinkTable {
   }
 
   /** Removes anchors of an earlier call that no finished store path shares. */
-  void dropUnproven() throws IOException {
+  public void dropUnproven() throws IOException {
     for (Path directory : new Path[] {targetLinks, spareAnchors}) {
       try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
         for (Path entry : entries) {
