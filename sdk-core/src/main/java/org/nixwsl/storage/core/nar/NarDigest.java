@@ -10,7 +10,7 @@ import java.util.Deque;
 /**
  * The hash of the NAR of a tree, made while the tree goes by. Framing and small files are gathered
  * in one buffer, because a digest is fast only on long inputs. One object serves one tree after
- * another: {@link #finish} begins anew.
+ * another: {@link #reset} begins anew.
  */
 public final class NarDigest implements NarStream {
   /** Longest name of a file, as in the file systems that hold stores. */
@@ -37,7 +37,8 @@ public final class NarDigest implements NarStream {
     ENTRY,
     CONTENT,
     END_OF_ENTRY,
-    NOTHING
+    END,
+    RESET
   }
 
   private final MessageDigest sha256;
@@ -166,13 +167,12 @@ public final class NarDigest implements NarStream {
     return size;
   }
 
-  /** The hash of the whole NAR. After that the object is at the beginning of another. */
+  /** The hash of the whole NAR. After that only {@link #size} and {@link #reset} make sense. */
   public NarHash finish() {
-    expect(Expecting.NOTHING);
+    expect(Expecting.END);
     flush();
-    NarHash hash = NarHash.of(sha256.digest());
-    reset();
-    return hash;
+    expecting = Expecting.RESET;
+    return NarHash.of(sha256.digest());
   }
 
   /** Throws away what was taken so far and is at the beginning of another NAR. */
@@ -192,7 +192,7 @@ public final class NarDigest implements NarStream {
   }
 
   private void nodeEnded() {
-    expecting = lastNames.isEmpty() ? Expecting.NOTHING : Expecting.END_OF_ENTRY;
+    expecting = lastNames.isEmpty() ? Expecting.END : Expecting.END_OF_ENTRY;
   }
 
   private static void check(byte[] name) {
