@@ -112,17 +112,13 @@ final class StateCopier {
       if (place.equals(STORE)) {
         return FileVisitResult.SKIP_SUBTREE;
       }
-      if (!place.startsWith(VAR) || TRANSIENT.contains(place)) {
+      if (!place.startsWith(VAR) || TRANSIENT.contains(place) || isEmptied(place)) {
         ledger.leftOut(place);
         return FileVisitResult.SKIP_SUBTREE;
       }
       Path copy = target.resolve(place);
       nodes.directory(copy);
       if (place.equals(DATABASE)) {
-        return FileVisitResult.SKIP_SUBTREE;
-      }
-      if (EMPTIED.contains(place)) {
-        nodes.finish(copy, FileFacts.of(directory));
         return FileVisitResult.SKIP_SUBTREE;
       }
       return FileVisitResult.CONTINUE;
@@ -170,7 +166,15 @@ final class StateCopier {
     if (place.getNameCount() == 1) {
       return INSTALLER.contains(name) || name.startsWith(INSTALLER_HOOK);
     }
-    return place.startsWith(VAR) && !TRANSIENT.contains(place) && !name.endsWith(".lock");
+    return place.startsWith(VAR)
+        && !TRANSIENT.contains(place)
+        && !isEmptied(place)
+        && !name.endsWith(".lock");
+  }
+
+  private static boolean isEmptied(Path place) {
+    Path parent = place.getParent();
+    return parent != null && EMPTIED.contains(parent);
   }
 
   private void contents(Path file, Path copy, FileFacts facts) throws IOException {

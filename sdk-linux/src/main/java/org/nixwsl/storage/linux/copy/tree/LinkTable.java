@@ -171,12 +171,18 @@ public final class LinkTable {
 
   /** Removes anchors of an earlier call that no finished store path shares. */
   public void dropUnproven() throws IOException {
-    for (Path directory : new Path[] {targetLinks, spareAnchors}) {
-      try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
-        for (Path entry : entries) {
-          if (FileFacts.of(entry).links() == 1) {
-            Files.delete(entry);
-          }
+    for (Path directory : List.of(targetLinks, spareAnchors)) {
+      if (Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
+        dropUnproven(directory);
+      }
+    }
+  }
+
+  private static void dropUnproven(Path directory) throws IOException {
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
+      for (Path entry : entries) {
+        if (FileFacts.of(entry).links() == 1) {
+          Files.delete(entry);
         }
       }
     }
