@@ -5,5 +5,6 @@ module org.nixwsl.storage.linux {
   requires static org.jspecify;
   requires org.slf4j;
   requires java.sql;
+  requires jdk.unsupported;
   requires org.xerial.sqlitejdbc;
 }
