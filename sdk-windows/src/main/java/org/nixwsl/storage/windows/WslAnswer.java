@@ -70,12 +70,19 @@ record WslAnswer(List<String> command, int exitCode, String stdout, String stder
         report()
             .map(report -> "WSL reports " + report)
             .orElseGet(() -> "wsl.exe ended with status " + exitCode + said());
+    // The two steps of a mount: attaching, then mounting what is attached.
+    boolean attached =
+        report().filter(r -> r.within("MountDisk") && !r.within("AttachDisk")).isPresent();
+    StateLeft left =
+        attached
+            ? StateLeft.NEEDS_CLEANUP
+            : report().isPresent() ? StateLeft.NOTHING_CHANGED : StateLeft.UNKNOWN;
     Problem problem =
         Problem.of(
                 code,
-                what + ": " + why + ".",
+                what + ": " + why + "." + (attached ? " The disk stays attached." : ""),
                 error.map(WslError::remedy).orElse("Mend what the output complains about."))
-            .leaving(StateLeft.NOTHING_CHANGED);
+            .leaving(left);
     if (isTo(WslError.Treatment.TRANSIENT)) {
       problem = problem.mayGoAway();
     }

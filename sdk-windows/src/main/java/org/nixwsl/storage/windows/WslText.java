@@ -137,7 +137,7 @@ final class WslText {
   }
 
   private char unit(int at) {
-    return (char) (bytes[at] & 0xff | (bytes[at + 1] & 0xff) << 8);
+    return (char) ((bytes[at] & 0xff) | ((bytes[at + 1] & 0xff) << 8));
   }
 
   /** The number of bytes of the UTF-8 character at a place, or 0 if there is none. */
@@ -156,7 +156,7 @@ final class WslText {
   }
 
   private static boolean control(byte b) {
-    return b >= 0 && b < 0x20 && "\t\n\r\b\f\u001b".indexOf(b) < 0 || b == 0x7f;
+    return (b >= 0 && b < 0x20 && "\t\n\r\b\f\u001b".indexOf(b) < 0) || b == 0x7f;
   }
 
   private static boolean ascii(byte b) {
