@@ -9,8 +9,9 @@ import java.nio.charset.StandardCharsets;
  * stream as a whole the more likely one: NULs and control characters are unlikely in UTF-8, and
  * unassigned characters, half surrogate pairs and letters that look like two ASCII ones in UTF-16.
  *
- * <p>Wrong only where both readings are clean: a last line of UTF-16 that is not ended and whose
- * bytes happen to be UTF-8 too. {@code wsl.exe} ends its lines.
+ * <p>Wrong where the other reading is the cleaner one: a last line of UTF-16 that is not ended and
+ * whose bytes are UTF-8 too ({@code wsl.exe} ends its lines), or a Linux program that separates its
+ * output by NULs (scripts of the SDK do not).
  */
 final class WslText {
   /** What is longer than this is the output of a program and not looked at line by line. */

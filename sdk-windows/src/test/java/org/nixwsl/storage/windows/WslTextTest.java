@@ -87,8 +87,8 @@ class WslTextTest {
 
   @Test
   void readsWhatAProgramPrintsByteForByte() {
-    String list = "/nix/store/a\0/nix/store/b c\0";
-    assertThat(WslText.decode(list.getBytes(UTF_8))).isEqualTo(list);
+    assertThat(WslText.decode("été\ttab\u001b[1m\n\n下\n".getBytes(UTF_8)))
+        .isEqualTo("été\ttab\u001b[1m\n\n下\n");
     assertThat(WslText.decode(new byte[0])).isEmpty();
     assertThat(WslText.decode(new byte[] {'a', (byte) 0xff, '\n'})).isEqualTo("a\uFFFD\n");
   }
