@@ -44,6 +44,14 @@ record WslDistribution(String name, State state, int version, boolean isDefault)
     return name;
   }
 
+  /**
+   * Whether an instance is a part of another program and no system of a user: Docker's and
+   * Rancher's have neither the tools to look at a disk nor the share in its usual place.
+   */
+  static boolean belongsToAProgram(String name) {
+    return name.startsWith("docker-desktop") || name.startsWith("rancher-desktop");
+  }
+
   /** The rows of the table below its header; what is no row is left out. */
   static List<WslDistribution> parse(String table) {
     List<WslDistribution> rows = new ArrayList<>();

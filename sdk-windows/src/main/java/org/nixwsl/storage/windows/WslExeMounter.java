@@ -109,6 +109,9 @@ final class WslExeMounter implements WslMounter {
           // Looking must not start anything: without a running instance nothing is mounted that
           // anyone could use.
           for (String name : wsl.running(operation)) {
+            if (WslDistribution.belongsToAProgram(name)) {
+              continue;
+            }
             WslGuest guest = new WslGuest(wsl, name);
             Optional<MountEntry> entry =
                 MountEntry.ofShare(storage.mountName(), guest.mounts(operation));
@@ -189,6 +192,7 @@ final class WslExeMounter implements WslMounter {
             .thenComparing(d -> !d.isDefault());
     return wsl.list(operation).stream()
         .filter(distribution -> distribution.version() == 2)
+        .filter(distribution -> !WslDistribution.belongsToAProgram(distribution.name()))
         .min(order)
         .map(distribution -> new WslGuest(wsl, distribution.name()))
         .orElseThrow(

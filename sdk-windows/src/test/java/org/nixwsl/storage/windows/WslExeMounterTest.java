@@ -40,6 +40,7 @@ class WslExeMounterTest {
         NAME    STATE    VERSION
       * Ubuntu  Stopped  2
         old     Running  1
+        docker-desktop Running 2
         nixos   Running  2
       """;
 
