@@ -18,6 +18,9 @@ module org.nixwsl.storage.core {
   exports org.nixwsl.storage.core.io to
       org.nixwsl.storage.linux,
       org.nixwsl.storage.windows;
+  exports org.nixwsl.storage.core.nar to
+      org.nixwsl.storage.linux,
+      org.nixwsl.storage.testkit;
   exports org.nixwsl.storage.core.platform to
       org.nixwsl.storage.linux,
       org.nixwsl.storage.windows;

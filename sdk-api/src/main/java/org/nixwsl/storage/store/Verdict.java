@@ -8,8 +8,11 @@ public enum Verdict {
   MISSING(true),
   /** It could not be read: an input error, a file of a type that no store path has, too deep. */
   UNREADABLE(true),
-  /** It is in the store directory and not in the database. Harmless to Nix, which deletes it. */
-  UNREGISTERED(true),
+  /**
+   * It is in the store directory and not in the database: mostly what a build that was killed left.
+   * No valid path needs it, and a garbage collection deletes it: not damage.
+   */
+  UNREGISTERED(false),
   /** It went away, with its row, while the verification ran: not damage. */
   COLLECTED(false),
   /** Mode, time or owner are not the ones Nix gives. Not covered by the hash; not damage. */

@@ -53,7 +53,7 @@ public final class Operation {
 
   /** Work that may meet input errors and interruption; both are turned into our own errors. */
   @FunctionalInterface
-  public interface Work<T extends @org.jspecify.annotations.Nullable Object> {
+  public interface Work<T> {
     /** Does it. */
     T run() throws IOException, InterruptedException;
   }
@@ -67,9 +67,16 @@ public final class Operation {
 
   /** What a stage does. */
   @FunctionalInterface
-  public interface StageBody<T extends @org.jspecify.annotations.Nullable Object> {
+  public interface StageBody<T> {
     /** Does it. */
     T run(StageProgress progress) throws IOException, InterruptedException;
+  }
+
+  /** What a stage does that has nothing to give back. */
+  @FunctionalInterface
+  public interface StageAction {
+    /** Does it. */
+    void run(StageProgress progress) throws IOException, InterruptedException;
   }
 
   /**
@@ -104,8 +111,7 @@ public final class Operation {
   }
 
   /** Runs one stage between its two events. */
-  public <T extends @org.jspecify.annotations.Nullable Object> T stage(
-      Stage stage, StageBody<T> body) throws IOException, InterruptedException {
+  public <T> T stage(Stage stage, StageBody<T> body) throws IOException, InterruptedException {
     checkCancelled();
     long start = ticker.nanos();
     tell(new StorageEvent.StageStarted(ticker.now(), id, stage));
@@ -124,6 +130,16 @@ public final class Operation {
       tell(new StorageEvent.StageEnded(ticker.now(), id, stage, succeeded, since(start)));
       LOG.info("{}: stage {} {}", id, stage, succeeded ? "done" : "failed");
     }
+  }
+
+  /** {@link #stage} for work that has nothing to give back. */
+  public void runStage(Stage stage, StageAction action) throws IOException, InterruptedException {
+    stage(
+        stage,
+        progress -> {
+          action.run(progress);
+          return stage;
+        });
   }
 
   /**
