@@ -177,45 +177,36 @@ final class Attacher {
     }
   }
 
-  /** A loop device goes when its last user closes it, which may be a moment after the request. */
+  /**
+   * A loop device goes when its last user closes it, which may be a moment after the request. One
+   * that is mounted is not asked: it would go later, by itself, under the feet of everyone.
+   */
   private void releaseLoops(Path home, Operation operation)
       throws IOException, InterruptedException {
     Path raw = Attachment.rawFile(home);
+    for (MountTable.Entry mount : Attachment.look(home).mounts()) {
+      throw busy(mount, "it is still mounted");
+    }
     for (LoopDevice loop : LoopDevice.backedBy(raw)) {
       processes.run(
           Command.of(tools.pathOf(Tools.Tool.LOSETUP), "--detach", loop.node()), operation);
     }
     if (!operation.await(
         "the loop device of " + home, RELEASE_LIMIT, () -> LoopDevice.backedBy(raw).isEmpty())) {
-      throw new ConflictException(
-          Problem.of(
-                  ErrorCode.STORAGE_BUSY,
-                  "Cannot detach the disk at "
-                      + home
-                      + ": its loop device "
-                      + LoopDevice.backedBy(raw)
-                      + " is still open somewhere.",
-                  "Close what uses the device and call again.")
-              .leaving(StateLeft.NEEDS_CLEANUP)
-              .mayGoAway());
+      throw stuck(home, "its loop device is still open somewhere");
     }
   }
 
   /** Asked to end, the daemon writes what it has, closes the VHDX and takes its file away. */
   private void endDaemons(Path home, Operation operation) throws IOException, InterruptedException {
     Path pidFile = Attachment.pidFile(home);
+    if (!LoopDevice.backedBy(Attachment.rawFile(home)).isEmpty()) {
+      throw stuck(home, "the loop device on it is still there");
+    }
     Processes.daemonsOf(pidFile).forEach(ProcessHandle::destroy);
     if (!operation.await(
         "the daemon of " + home, END_LIMIT, () -> Processes.daemonsOf(pidFile).isEmpty())) {
-      throw new ConflictException(
-          Problem.of(
-                  ErrorCode.STORAGE_BUSY,
-                  "Cannot detach the disk at "
-                      + home
-                      + ": its daemon was asked to end and does not.",
-                  "Look at what the machine is busy with and call again.")
-              .leaving(StateLeft.NEEDS_CLEANUP)
-              .mayGoAway());
+      throw stuck(home, "its daemon was asked to end and does not");
     }
     String raw = Attachment.rawFile(home).toString();
     if (MountTable.ofThisProcess().at(raw).isPresent()) {
@@ -230,6 +221,16 @@ final class Attacher {
       Files.deleteIfExists(file);
     }
     Files.deleteIfExists(home);
+  }
+
+  private static ConflictException stuck(Path home, String why) {
+    return new ConflictException(
+        Problem.of(
+                ErrorCode.STORAGE_BUSY,
+                "Cannot detach the disk at " + home + ": " + why + ".",
+                "Close what uses the disk and call again.")
+            .leaving(StateLeft.NEEDS_CLEANUP)
+            .mayGoAway());
   }
 
   private static ConflictException busy(MountTable.Entry mount, String why) {

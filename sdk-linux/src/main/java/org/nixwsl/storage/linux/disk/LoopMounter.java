@@ -96,7 +96,7 @@ public final class LoopMounter implements WslMounter {
                 progress -> {
                   Optional<Path> file = vhdxOf(storage);
                   if (file.isPresent()) {
-                    detach(file.get(), operation);
+                    detach(file.get(), run.mountPoint(storage.mountName()), operation);
                   }
                   return Boolean.TRUE;
                 }));
@@ -208,7 +208,7 @@ public final class LoopMounter implements WslMounter {
     }
   }
 
-  private void detach(Path file, Operation operation) throws IOException, InterruptedException {
+  private void detach(Path file, Path mountPoint, Operation operation) throws IOException, InterruptedException {
     if (Files.notExists(file)) {
       return;
     }
@@ -223,6 +223,7 @@ public final class LoopMounter implements WslMounter {
           operation.checkCancelled();
           // From here to the end without cancellation: half detached is worse than either.
           try (UndoStack work = new UndoStack(ticker)) {
+            work.push("remove " + mountPoint, op -> run.removeMountPoint(mountPoint));
             work.push("detach " + home, op -> attacher.detach(Attachment.look(home), op));
           }
           return Boolean.TRUE;

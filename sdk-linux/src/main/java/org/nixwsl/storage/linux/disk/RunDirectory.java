@@ -84,8 +84,14 @@ final class RunDirectory {
     makeOwn(mountPoint);
   }
 
-  /** Removes the directory of a mount. One that holds something is not ours to remove. */
+  /**
+   * Removes the directory of a mount. One on which a disk is mounted, or that holds something, is
+   * not ours to remove.
+   */
   void removeMountPoint(Path mountPoint) throws IOException {
+    if (MountTable.ofThisProcess().at(mountPoint.toString()).isPresent()) {
+      return;
+    }
     try {
       Files.deleteIfExists(mountPoint);
     } catch (DirectoryNotEmptyException someoneWroteBesideTheMount) {
