@@ -208,7 +208,8 @@ public final class LoopMounter implements WslMounter {
     }
   }
 
-  private void detach(Path file, Path mountPoint, Operation operation) throws IOException, InterruptedException {
+  private void detach(Path file, Path mountPoint, Operation operation)
+      throws IOException, InterruptedException {
     if (Files.notExists(file)) {
       return;
     }
