@@ -1,11 +1,8 @@
 package org.nixwsl.storage.core.run;
 
-import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import org.nixwsl.storage.RunOptions;
 
 /**
  * What has to be taken back if a piece of work does not come to its end. Each act pushes its own
@@ -18,18 +15,7 @@ public final class UndoStack implements AutoCloseable {
   private final Deque<Undo> undos = new ArrayDeque<>();
   private boolean failed;
 
-  private record Undo(String what, Action action) {}
-
-  /** Takes back one act. */
-  @FunctionalInterface
-  public interface Action {
-    /**
-     * Does it.
-     *
-     * @param operation an operation of its own, which the caller's cancellation does not reach
-     */
-    void run(Operation operation) throws IOException, InterruptedException;
-  }
+  private record Undo(String what, Operation.Action action) {}
 
   /** An empty stack whose undoing takes its time from the ticker. */
   public UndoStack(Ticker ticker) {
@@ -40,8 +26,9 @@ public final class UndoStack implements AutoCloseable {
    * Remembers how an act is taken back.
    *
    * @param what the undoing in a few words, for people
+   * @param action gets an operation of its own, which the caller's cancellation does not reach
    */
-  public void push(String what, Action action) {
+  public void push(String what, Operation.Action action) {
     undos.push(new Undo(what, action));
   }
 
@@ -62,20 +49,11 @@ public final class UndoStack implements AutoCloseable {
    */
   @Override
   public void close() {
-    boolean interrupted = Thread.interrupted();
     @Nullable RuntimeException first = null;
     while (!undos.isEmpty()) {
       Undo undo = undos.pop();
       try {
-        Operation.run(
-            undo.what(),
-            RunOptions.ofDefaults(),
-            ticker,
-            Map.of(),
-            operation -> {
-              undo.action().run(operation);
-              return Boolean.TRUE;
-            });
+        Operation.toTheEnd(undo.what(), ticker, undo.action());
       } catch (RuntimeException e) {
         failed = true;
         if (first == null) {
@@ -84,9 +62,6 @@ public final class UndoStack implements AutoCloseable {
           first.addSuppressed(e);
         }
       }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
     }
     if (first != null) {
       throw first;

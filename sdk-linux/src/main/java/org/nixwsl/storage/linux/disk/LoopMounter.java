@@ -222,11 +222,14 @@ public final class LoopMounter implements WslMounter {
         operation,
         () -> {
           operation.checkCancelled();
-          // From here to the end without cancellation: half detached is worse than either.
-          try (UndoStack work = new UndoStack(ticker)) {
-            work.push("remove " + mountPoint, op -> run.removeMountPoint(mountPoint));
-            work.push("detach " + home, op -> attacher.detach(Attachment.look(home), op));
-          }
+          // From here without cancellation: half detached is worse than either.
+          Operation.toTheEnd(
+              "detach " + home,
+              ticker,
+              op -> {
+                attacher.detach(Attachment.look(home), op);
+                run.removeMountPoint(mountPoint);
+              });
           return Boolean.TRUE;
         });
   }
