@@ -4,13 +4,13 @@ import org.nixwsl.storage.core.platform.StoreHost;
 
 /**
  * How much fits on an ext4 of a given size, as {@code mkfs.ext4} makes it when nothing is said: an
- * inode for each 16 KiB, 256 bytes an inode, and a journal by size (mke2fs.conf(5), and
- * ext2fs_default_journal_size in e2fsprogs 1.47). Rather too little than too much.
+ * inode for each 16 KiB, or 4 KiB below 512 MiB, 256 bytes an inode, and a journal by size
+ * (mke2fs.conf(5), and ext2fs_default_journal_size in e2fsprogs 1.47). Rather too little than too
+ * much.
  */
 final class Ext4Room {
   private static final long MIB = 1L << 20;
   private static final long GIB = 1L << 30;
-  private static final long BYTES_PER_INODE = 16 << 10;
   private static final long INODE_BYTES = 256;
 
   /** Bitmaps, group descriptors with room to grow, copies of the superblock: at most this part. */
@@ -20,13 +20,13 @@ final class Ext4Room {
 
   /** Bytes that files can take on a disk of that many bytes, what is reserved for root included. */
   static long usableBytes(long size) {
-    long tables = size / BYTES_PER_INODE * INODE_BYTES;
+    long tables = usableInodes(size) * INODE_BYTES;
     return Math.max(0, size - tables - journal(size) - size / OTHER_PART - 4 * MIB);
   }
 
   /** Files, symlinks and directories that a disk of that many bytes can hold. */
   static long usableInodes(long size) {
-    return size / BYTES_PER_INODE;
+    return size / (size < 512 * MIB ? 4 << 10 : 16 << 10);
   }
 
   /**

@@ -68,8 +68,9 @@ public final class MigrationEngine implements StoreMigrator {
    *
    * <p>If the plan made anew has one refusal, its own error is thrown, such as {@code NOT_ROOT} or
    * {@code NO_SPACE}; with several, {@code PLAN_REFUSED}, which lists them. A cancellation that
-   * comes after the commit comes too late. If the storage cannot be detached after the commit, the
-   * move is done all the same: the report's notes say why the storage is still attached.
+   * comes after the commit comes too late. If the storage is not detached after the commit, for a
+   * failure or a late cancellation, the move is done all the same: the report's notes say why the
+   * storage is still attached.
    */
   @Override
   public MigrationReport run(MigrationPlan plan, RunOptions options) {
@@ -101,7 +102,7 @@ public final class MigrationEngine implements StoreMigrator {
     private final StageTimes stages;
     private final UndoStack undo = new UndoStack(ticker);
     private Optional<DiskInfo> made = Optional.empty();
-    private boolean begun;
+    private boolean kept; // something on the disk that outlives a failure
 
     Run(MigrationRequest request, Operation operation, RunOptions silent) {
       this.request = request;
@@ -158,6 +159,7 @@ public final class MigrationEngine implements StoreMigrator {
           blank
               ? mounter.prepareBlankDisk(storage, silent)
               : mounter.ensureMounted(storage, silent);
+      kept = blank;
       if (!attachedBefore) {
         undo.push(
             "detach the storage " + storage.mountName(),
@@ -171,7 +173,7 @@ public final class MigrationEngine implements StoreMigrator {
       CopyRequest copy = MigrationPlanner.copyRequest(request, mounted);
       operation.checkCancelled();
       try (StoreHost.CopySession session = host.begin(copy, operation)) {
-        begun = true;
+        kept = true;
         stages.run(
             Stage.COPY,
             progress -> {
@@ -233,7 +235,7 @@ public final class MigrationEngine implements StoreMigrator {
       if (undo.failed() || e.stateLeft() == StateLeft.NEEDS_CLEANUP) {
         return StateLeft.NEEDS_CLEANUP;
       }
-      if (begun || made.isPresent()) {
+      if (kept || made.isPresent()) {
         return StateLeft.RESUMABLE;
       }
       return e.stateLeft() == StateLeft.UNKNOWN ? StateLeft.UNKNOWN : StateLeft.NOTHING_CHANGED;

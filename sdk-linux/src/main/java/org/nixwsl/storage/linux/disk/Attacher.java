@@ -58,7 +58,9 @@ final class Attacher {
     undo.push("end the daemon of " + home, op -> endDaemons(home, op));
     startDaemon(vhdx, home, operation);
 
-    undo.push("release the loop device of " + home, op -> releaseLoops(home, op));
+    undo.push(
+        "release the loop device of " + home,
+        op -> releaseLoops(home, LoopDevice.backedBy(raw), op));
     // Not --direct-io=on: through this export ext4's small writes then arrive damaged (seen with
     // QEMU 7.2 and Linux 6.18: mkfs.ext4 followed by e2fsck finds a broken journal).
     processes.runOk(
@@ -69,17 +71,15 @@ final class Attacher {
             "--direct-io=off",
             raw.toString()),
         operation);
-    return Attachment.look(home)
-        .device()
-        .orElseThrow(
-            () ->
-                new DiskException(
-                    Problem.of(
-                        ErrorCode.NOT_MOUNTED,
-                        "Cannot attach "
-                            + PathBytes.printable(vhdx)
-                            + ": daemon, exported file or loop device went away at once.",
-                        "Look at the kernel's messages (dmesg) and call again.")));
+    List<LoopDevice> loops = LoopDevice.backedBy(raw);
+    if (loops.size() != 1) {
+      throw new DiskException(
+          Problem.of(
+              ErrorCode.NOT_MOUNTED,
+              "Cannot attach " + PathBytes.printable(vhdx) + ": its loop device went away at once.",
+              "Look at the kernel's messages (dmesg) and call again."));
+    }
+    return loops.get(0);
   }
 
   /**
@@ -92,7 +92,7 @@ final class Attacher {
     for (MountTable.Entry mount : seen.mounts()) {
       unmount(mount, operation);
     }
-    releaseLoops(seen.home(), operation);
+    releaseLoops(seen.home(), seen.loops(), operation);
     endDaemons(seen.home(), operation);
     removeHome(seen.home());
   }
@@ -181,19 +181,17 @@ final class Attacher {
    * A loop device goes when its last user closes it, which may be a moment after the request. One
    * that is mounted is not asked: it would go later, by itself, under the feet of everyone.
    */
-  private void releaseLoops(Path home, Operation operation)
+  private void releaseLoops(Path home, List<LoopDevice> loops, Operation operation)
       throws IOException, InterruptedException {
-    Path raw = Attachment.rawFile(home);
-    for (MountTable.Entry mount : Attachment.look(home).mounts()) {
-      throw busy(mount, "it is still mounted");
-    }
-    for (LoopDevice loop : LoopDevice.backedBy(raw)) {
+    for (LoopDevice loop : loops) {
+      for (MountTable.Entry mount : MountTable.ofThisProcess().ofDevice(loop.number())) {
+        throw busy(mount, "it is still mounted");
+      }
       processes.run(
           Command.of(tools.pathOf(Tools.Tool.LOSETUP), "--detach", loop.node()), operation);
-    }
-    if (!operation.await(
-        "the loop device of " + home, RELEASE_LIMIT, () -> LoopDevice.backedBy(raw).isEmpty())) {
-      throw stuck(home, "its loop device is still open somewhere");
+      if (!operation.await("the end of " + loop.node(), RELEASE_LIMIT, () -> !loop.inUse())) {
+        throw stuck(home, "its loop device " + loop.node() + " is still open somewhere");
+      }
     }
   }
 

@@ -17,7 +17,7 @@ import java.util.Optional;
  * @param present whether the place exists
  * @param daemons the daemons that serve the disk; more than one is as wrong as none
  * @param exported whether the contents are shown as a file, by a daemon that lives or is dead
- * @param loops the loop devices on that file
+ * @param loops the loop devices on that file, dead ones included
  * @param mounts the mounts of these devices that this process sees
  */
 record Attachment(
@@ -28,10 +28,14 @@ record Attachment(
     List<LoopDevice> loops,
     List<MountTable.Entry> mounts) {
 
-  /** Looks at the machine. */
-  static Attachment look(Path home) throws IOException {
+  /** Looks at the machine, also for a dead device that still occupies the disk's mount point. */
+  static Attachment look(Path home, Path mountPoint) throws IOException {
     MountTable table = MountTable.ofThisProcess();
-    List<LoopDevice> loops = LoopDevice.backedBy(rawFile(home));
+    List<LoopDevice> loops = new ArrayList<>(LoopDevice.backedBy(rawFile(home)));
+    Optional<MountTable.Entry> there = table.at(mountPoint.toString());
+    if (there.isPresent()) {
+      LoopDevice.orphanUnder(there.get()).ifPresent(loops::add);
+    }
     List<MountTable.Entry> mounts = new ArrayList<>();
     for (LoopDevice loop : loops) {
       mounts.addAll(table.ofDevice(loop.number()));
@@ -41,7 +45,7 @@ record Attachment(
         Files.exists(home, LinkOption.NOFOLLOW_LINKS),
         Processes.daemonsOf(pidFile(home)),
         table.at(rawFile(home).toString()).isPresent(),
-        loops,
+        List.copyOf(loops),
         List.copyOf(mounts));
   }
 

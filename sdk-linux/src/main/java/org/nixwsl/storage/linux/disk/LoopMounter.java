@@ -135,7 +135,7 @@ public final class LoopMounter implements WslMounter {
     return run.exclusively(
         operation,
         () -> {
-          Attachment seen = Attachment.look(home);
+          Attachment seen = Attachment.look(home, mountPoint);
           if (seen.mount(mountPoint).isPresent()) {
             return ext4.prove(
                 seen.device().orElseThrow(), mountPoint, storage.fileSystemUuid(), operation);
@@ -158,7 +158,7 @@ public final class LoopMounter implements WslMounter {
     return run.exclusively(
         operation,
         () -> {
-          Attachment seen = Attachment.look(home);
+          Attachment seen = Attachment.look(home, mountPoint);
           if (!seen.mounts().isEmpty()) {
             throw inUse("The disk " + PathBytes.printable(file) + " is");
           }
@@ -214,7 +214,7 @@ public final class LoopMounter implements WslMounter {
       return;
     }
     Path home = run.homeOf(file);
-    if (Attachment.look(home).nothing()) {
+    if (Attachment.look(home, mountPoint).nothing()) {
       return;
     }
     refuse(machineRefusals());
@@ -227,7 +227,7 @@ public final class LoopMounter implements WslMounter {
               "detach " + home,
               ticker,
               op -> {
-                attacher.detach(Attachment.look(home), op);
+                attacher.detach(Attachment.look(home, mountPoint), op);
                 run.removeMountPoint(mountPoint);
               });
           return Boolean.TRUE;
@@ -243,8 +243,8 @@ public final class LoopMounter implements WslMounter {
     if (file.isEmpty()) {
       return Optional.empty();
     }
-    Attachment seen = Attachment.look(run.homeOf(file.get()));
     Path mountPoint = run.mountPoint(storage.mountName());
+    Attachment seen = Attachment.look(run.homeOf(file.get()), mountPoint);
     Optional<MountTable.Entry> mount = seen.mount(mountPoint);
     if (mount.isEmpty()) {
       return Optional.empty();

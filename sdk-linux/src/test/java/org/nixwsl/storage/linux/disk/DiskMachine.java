@@ -70,26 +70,33 @@ final class DiskMachine implements BeforeEachCallback, AfterEachCallback {
       process.destroyForcibly().waitFor();
     }
     List<String> left = leftovers();
-    for (String mount : mounts().reversedList()) {
-      sh("umount -l " + mount + " || true");
-    }
+    // The exported file last: a loop device on an unmounted one can no more be told from others.
+    unmountAll("/mnt/");
     sh(
-        "for l in $(losetup -n -l -O NAME,BACK-FILE | grep "
+        "losetup -n -l -O NAME,BACK-FILE | grep "
             + folder
-            + " | cut -d' ' -f1); do losetup -d $l; done");
+            + " | while read loop file; do losetup -d $loop; done || true");
     for (ProcessHandle daemon : daemons()) {
       daemon.destroyForcibly();
       daemon.onExit().join();
     }
-    for (String mount : mounts().reversedList()) {
-      sh("umount -l " + mount + " || true");
-    }
+    unmountAll("");
     try (Stream<Path> files = Files.walk(folder)) {
       for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
         Files.delete(file);
       }
     }
     assertThat(left).as("what the test left behind").isEmpty();
+  }
+
+  private void unmountAll(String which) throws IOException {
+    List<String> points = new ArrayList<>(mounts());
+    Collections.reverse(points);
+    for (String mount : points) {
+      if (mount.contains(which)) {
+        sh("umount -l " + mount);
+      }
+    }
   }
 
   Path folder() {
@@ -164,25 +171,16 @@ final class DiskMachine implements BeforeEachCallback, AfterEachCallback {
   }
 
   /** Mount points below the test's folder. */
-  Mounts mounts() throws IOException {
+  private List<String> mounts() throws IOException {
     try (Stream<String> lines = Files.lines(Path.of("/proc/self/mountinfo"))) {
-      return new Mounts(
-          lines.map(l -> l.split(" ", -1)[4]).filter(m -> m.startsWith(folder + "/")).toList());
-    }
-  }
-
-  record Mounts(List<String> points) {
-    List<String> reversedList() {
-      List<String> copy = new ArrayList<>(points);
-      Collections.reverse(copy);
-      return copy;
+      return lines.map(l -> l.split(" ", -1)[4]).filter(m -> m.startsWith(folder + "/")).toList();
     }
   }
 
   /** What is still attached, in words. */
   List<String> leftovers() throws IOException {
     List<String> left = new ArrayList<>();
-    mounts().points().forEach(m -> left.add("mount " + m));
+    mounts().forEach(m -> left.add("mount " + m));
     sh("losetup -n -l -O NAME,BACK-FILE")
         .lines()
         .filter(l -> l.contains(folder.toString()))

@@ -6,6 +6,7 @@ import static org.nixwsl.storage.linux.disk.DiskMachine.storage;
 
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -103,6 +104,7 @@ final class LoopMounterFaultTest {
         "umount $MNT; losetup -d $DEV",
         "umount $MNT; losetup -d $DEV; kill -9 $PID",
         "umount $MNT; losetup -d $DEV; kill -9 $PID; fusermount3 -u $HOME_DIR/disk.raw",
+        "kill -TERM $PID; while [ -e /proc/$PID ]; do :; done",
         "rm $HOME_DIR/daemon.pid",
         "rm $HOME_DIR/daemon.pid $HOME_DIR/disk.vhdx; echo 1 > $HOME_DIR/daemon.pid",
       })
@@ -213,9 +215,7 @@ final class LoopMounterFaultTest {
               .start());
     }
     for (Process process : processes) {
-      String output =
-          new String(
-              process.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
+      String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
       assertThat(output).contains(prepared.fileSystemUuid().orElseThrow().toString());
       assertThat(process.waitFor()).isZero();
     }

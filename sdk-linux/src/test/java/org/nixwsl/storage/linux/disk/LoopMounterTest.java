@@ -251,10 +251,15 @@ final class LoopMounterTest {
       assertThat(codeOf(() -> machine.mounter().ensureMounted(storage(file, "store"))))
           .isEqualTo(ErrorCode.VHDX_IN_USE);
     }
+    Path pidFile = machine.folder().resolve("other.pid");
     machine.startAndAwaitLine(
-        "(sleep 0.2; echo ready) & exec qemu-storage-daemon --blockdev driver=file,node-name=f,filename="
+        "qemu-storage-daemon --pidfile "
+            + pidFile
+            + " --blockdev driver=file,node-name=f,filename="
             + file
-            + " --blockdev driver=vhdx,node-name=d,file=f");
+            + " --blockdev driver=vhdx,node-name=d,file=f & until [ -s "
+            + pidFile
+            + " ]; do :; done; echo ready; wait");
     DiskException e =
         catchThrowableOfType(
             DiskException.class, () -> machine.mounter().ensureMounted(storage(file, "store")));
