@@ -55,7 +55,7 @@ final class FileTreeWriter {
 
   private static void writeOne(Path at, FileTree tree) throws IOException {
     if (tree instanceof FileTree.Symlink symlink) {
-      Files.createSymbolicLink(at, relative(symlink.target()));
+      Files.createSymbolicLink(at, targetOf(symlink.target()));
       setTime(at, TIME);
     } else if (tree instanceof FileTree.Regular regular) {
       Files.write(at, regular.contents());
@@ -76,23 +76,26 @@ final class FileTreeWriter {
         .setTimes(time, time, null);
   }
 
-  /** A name with exactly these bytes, each given as a character from 0 to 255. */
+  /**
+   * A name with exactly these bytes, each given as a character from 0 to 255. Text cannot carry
+   * every byte into a path, wherever this runs; an escaped URI can.
+   */
   static Path nameOf(String latin1) {
-    return Objects.requireNonNull(absolute(latin1).getFileName());
-  }
-
-  private static Path relative(String latin1) {
-    return latin1.startsWith("/")
-        ? absolute(latin1.substring(1))
-        : Path.of("/").relativize(absolute(latin1));
-  }
-
-  /** Text cannot carry every byte into a path, wherever this runs; an escaped URI can. */
-  private static Path absolute(String latin1) {
     StringBuilder uri = new StringBuilder("file:///");
     for (byte b : latin1.getBytes(StandardCharsets.ISO_8859_1)) {
-      uri.append(b == '/' ? "/" : String.format(Locale.ROOT, "%%%02X", b & 0xff));
+      uri.append(String.format(Locale.ROOT, "%%%02X", b & 0xff));
     }
-    return Path.of(URI.create(uri.toString()));
+    return Objects.requireNonNull(Path.of(URI.create(uri.toString())).getFileName());
+  }
+
+  /** A target whose parts are divided by single slashes, without one at the end. */
+  private static Path targetOf(String latin1) {
+    Path target = Path.of(latin1.startsWith("/") ? "/" : "");
+    for (String part : latin1.split("/", -1)) {
+      if (!part.isEmpty()) {
+        target = target.resolve(part.equals("..") ? Path.of("..") : nameOf(part));
+      }
+    }
+    return target;
   }
 }

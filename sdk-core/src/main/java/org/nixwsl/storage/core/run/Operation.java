@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -81,7 +80,7 @@ public final class Operation {
    */
   public static <T> T run(
       String what, RunOptions options, Ticker ticker, Map<Stage, Double> weights, Body<T> body) {
-    Operation operation = new Operation(options, ticker, new EnumMap<>(weights));
+    Operation operation = new Operation(options, ticker, Map.copyOf(weights));
     long start = ticker.nanos();
     operation.tell(new StorageEvent.Started(ticker.now(), operation.id, what));
     try {
