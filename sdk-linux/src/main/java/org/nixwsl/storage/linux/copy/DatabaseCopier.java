@@ -52,6 +52,7 @@ final class DatabaseCopier {
   private final NixStore target;
   private final NixStore staged;
   private final NodeMaker nodes;
+  private final CopyLedger ledger;
   private final Operation operation;
 
   /**
@@ -60,7 +61,13 @@ final class DatabaseCopier {
    * @param workspace a directory of ours on the target's file system
    */
   DatabaseCopier(
-      NixStore source, NixStore target, Path workspace, NodeMaker nodes, Operation operation) {
+      NixStore source,
+      NixStore target,
+      Path workspace,
+      NodeMaker nodes,
+      CopyLedger ledger,
+      Operation operation) {
+    this.ledger = ledger;
     this.source = source;
     this.target = target;
     this.staged = NixStore.ofNixDirectory(workspace.resolve("staged"));
@@ -161,8 +168,10 @@ final class DatabaseCopier {
       }
       try (ResultSet foreign = statement.executeQuery("pragma foreign_key_check")) {
         if (foreign.next()) {
-          throw new SQLException(
-              "foreign_key_check: a row of " + foreign.getString(1) + " refers to nothing");
+          ledger.note(
+              "The source's database is not consistent, and so is the copy: a row of "
+                  + foreign.getString(1)
+                  + " refers to nothing.");
         }
       }
     }

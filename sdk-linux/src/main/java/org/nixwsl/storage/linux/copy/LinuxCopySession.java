@@ -168,7 +168,12 @@ final class LinuxCopySession implements CopySession {
             source, request.target().directory(), parts.nodes(), parts.ledger(), operation);
     DatabaseCopier database =
         new DatabaseCopier(
-            request.source(), request.target(), workspace.directory(), parts.nodes(), operation);
+            request.source(),
+            request.target(),
+            workspace.directory(),
+            parts.nodes(),
+            parts.ledger(),
+            operation);
     for (int round = 1; ; round++) {
       Set<String> before = state.profilesAndRoots();
       state.copy();
