@@ -62,7 +62,7 @@ class DiskCreationTest {
     shapes.add(new Shape(64L << 40, 32 * MIB, 4096, 4096));
     Random random = new Random(SEED);
     for (int i = 0; i < 30; i++) {
-      long size = (3 + random.nextLong(1L << (4 + random.nextInt(20)))) * MIB;
+      long size = (3 + random.nextLong(1L << (4 + random.nextInt(18)))) * MIB;
       long block = MIB << random.nextInt(9);
       int logical = random.nextInt(4) == 0 ? 4096 : 512;
       shapes.add(new Shape(size, block, logical, random.nextBoolean() ? 4096 : 512));
@@ -87,15 +87,18 @@ class DiskCreationTest {
     if (shape.logical == 512) {
       // QEMU knows no other logical sectors.
       Tools.succeed("qemu-img", "check", "-q", "-f", "vhdx", file.toString());
-      String json = Tools.succeed("qemu-img", "info", "--output=json", "-f", "vhdx", file.toString());
+      String json =
+          Tools.succeed("qemu-img", "info", "--output=json", "-f", "vhdx", file.toString());
       assertThat(json)
           .contains("\"virtual-size\": " + shape.size + ",")
           .contains("\"cluster-size\": " + shape.block + ",");
     }
-    Tools.succeed("7zz", "t", "-tvhdx", file.toString());
+    // Opening checks the whole table; testing reads all contents too, which takes a disk its time.
+    String command = shape.size <= 512 * MIB ? "t" : "l";
+    Tools.succeed("7zz", command, "-tvhdx", file.toString());
     assertThat(Tools.succeed("vhdiinfo", file.toString()))
         .contains("(" + shape.size + " bytes)")
-        .containsIgnoringCase(info.diskId().toString());
+        .contains(info.dataWriteGuid().toString());
   }
 
   @Test

@@ -174,16 +174,15 @@ class LockingTest {
       BooleanSupplier up = () -> Files.exists(ready) || !process.isAlive();
       boolean came =
           Operation.<Boolean>quiet(
-              "t", op -> op.await("the daemon", java.time.Duration.ofSeconds(20), up::getAsBoolean));
+              "t",
+              op -> op.await("the daemon", java.time.Duration.ofSeconds(20), up::getAsBoolean));
       assertThat(came && process.isAlive()).isTrue();
     }
 
     @Override
-    public void close() throws InterruptedException {
+    public void close() {
       process.destroy();
-      if (!process.waitFor(10, TimeUnit.SECONDS)) {
-        process.destroyForcibly().waitFor();
-      }
+      process.onExit().orTimeout(20, TimeUnit.SECONDS).join();
     }
   }
 }

@@ -243,7 +243,8 @@ class LogReplayTest {
         Arguments.of("zeros past 2^63", overflow, "LOG_TARGET"),
         Arguments.of("a bad target after good ones", late, "LOG_TARGET"),
         Arguments.of("a cut file", set(e -> e.flushed(7L * MIB)), "LOG_FILE_TRUNCATED"),
-        Arguments.of("a flushed offset of 2^63", set(e -> e.flushed(1L << 63)), "LOG_FILE_TRUNCATED"),
+        Arguments.of(
+            "a flushed offset of 2^63", set(e -> e.flushed(1L << 63)), "LOG_FILE_TRUNCATED"),
         Arguments.of("a last offset of 2^63", set(e -> e.last(1L << 63)), "LOG_FILE_END"),
         Arguments.of("a last offset of 1 PiB", set(e -> e.last(1L << 50)), "LOG_FILE_END"));
   }
@@ -272,7 +273,11 @@ class LogReplayTest {
       TestImage image = TestImage.withBlocks();
       LogBuilder log = new LogBuilder(image);
       int first = log.entry().data(MARKS + 4096, sector(1)).write();
-      log.entry().data(MARKS + 8192, sector(2)).data(MARKS + 3 * 4096, sector(3)).tail(first).write();
+      log.entry()
+          .data(MARKS + 8192, sector(2))
+          .data(MARKS + 3 * 4096, sector(3))
+          .tail(first)
+          .write();
       assertThat(marks(image)).isEqualTo("123");
       change.accept(image);
       image.seal(LOG + 8192, 3 * 4096);
@@ -403,7 +408,9 @@ class LogReplayTest {
     byte[] before = image.array().clone();
     assertThat(info(image).log()).isEqualTo(LogState.CORRUPT);
     assertThat(check(image).findings()).extracting(f -> f.code()).contains(code);
-    assertThatThrownBy(() -> open(image)).isInstanceOf(DiskException.class).hasMessageContaining(code);
+    assertThatThrownBy(() -> open(image))
+        .isInstanceOf(DiskException.class)
+        .hasMessageContaining(code);
     assertThat(Arrays.equals(image.array(), before)).isTrue();
   }
 }

@@ -165,7 +165,12 @@ final class LinuxCopySession implements CopySession {
     Path source = request.source().directory();
     StateCopier state =
         new StateCopier(
-            source, request.target().directory(), parts.nodes(), parts.ledger(), operation);
+            source,
+            request.target().directory(),
+            parts.nodes(),
+            parts.ledger(),
+            processes,
+            operation);
     DatabaseCopier database =
         new DatabaseCopier(
             request.source(),

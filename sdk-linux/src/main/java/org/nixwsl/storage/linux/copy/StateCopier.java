@@ -1,5 +1,6 @@
 package org.nixwsl.storage.linux.copy;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -13,8 +14,11 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.process.Command;
+import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.linux.copy.target.TreeRemoval;
 import org.nixwsl.storage.linux.copy.tree.NodeMaker;
@@ -54,6 +58,7 @@ final class StateCopier {
   private final Path target;
   private final NodeMaker nodes;
   private final CopyLedger ledger;
+  private final ProcessRunner processes;
   private final Operation operation;
 
   /**
@@ -62,7 +67,14 @@ final class StateCopier {
    * @param source the directory that holds {@code var}
    * @param target where {@code var} goes to
    */
-  StateCopier(Path source, Path target, NodeMaker nodes, CopyLedger ledger, Operation operation) {
+  StateCopier(
+      Path source,
+      Path target,
+      NodeMaker nodes,
+      CopyLedger ledger,
+      ProcessRunner processes,
+      Operation operation) {
+    this.processes = processes;
     this.source = source;
     this.target = target;
     this.nodes = nodes;
@@ -74,11 +86,19 @@ final class StateCopier {
    * Copies all state but the database, in place of what an earlier call left. The database
    * directory is made, and stays closed until {@link #finish}.
    */
-  void copy() throws IOException {
+  void copy() throws IOException, InterruptedException {
     // The database first: what is left of the rest can then not be taken for a store.
     TreeRemoval.remove(target.resolve(DATABASE));
     TreeRemoval.remove(target.resolve(VAR));
-    Files.walkFileTree(source, new Copying());
+    ByteArrayOutputStream fineTimes = new ByteArrayOutputStream();
+    Files.walkFileTree(source, new Copying(fineTimes));
+    if (fineTimes.size() > 0) {
+      // The date of a generation is the time of its symlink, which Java sets to microseconds only.
+      processes.runOk(
+          Command.of("xargs", "-0", "-n", "2", "touch", "-h", "-r")
+              .reading(fineTimes.toByteArray()),
+          operation);
+    }
   }
 
   /** Gives the directories on the way to the database their owners, modes and times. */
@@ -101,6 +121,13 @@ final class StateCopier {
   }
 
   private final class Copying extends SimpleFileVisitor<Path> {
+    /** Symlinks and their copies, each with a zero byte behind it. */
+    private final ByteArrayOutputStream fineTimes;
+
+    Copying(ByteArrayOutputStream fineTimes) {
+      this.fineTimes = fineTimes;
+    }
+
     @Override
     public FileVisitResult preVisitDirectory(Path directory, BasicFileAttributes attributes)
         throws IOException {
@@ -140,6 +167,12 @@ final class StateCopier {
       }
       if (facts.symlink()) {
         nodes.symlink(copy, Files.readSymbolicLink(file), facts);
+        if (facts.modified().to(TimeUnit.NANOSECONDS) % 1000 != 0) {
+          for (Path path : List.of(file, copy)) {
+            fineTimes.writeBytes(PathBytes.of(path));
+            fineTimes.write(0);
+          }
+        }
       } else {
         contents(file, copy, facts);
       }

@@ -120,13 +120,12 @@ class CopyTest {
     Path file = source.stateDirectory().resolve("profiles").resolve("big");
     try (FileChannel channel =
         FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-      channel.write(ByteBuffer.wrap(new byte[] {1}), 40L << 20);
-      channel.write(ByteBuffer.wrap(new byte[] {2}), 90L << 20);
-      channel.write(ByteBuffer.wrap(new byte[1]), (100L << 20) - 1);
+      channel.write(ByteBuffer.wrap(new byte[] {1}), 30L << 20);
+      channel.write(ByteBuffer.wrap(new byte[] {2}), 60L << 20);
+      channel.write(ByteBuffer.wrap(new byte[1]), (70L << 20) - 1);
     }
+    // Written whole it would not fit on the disk.
     CopyBench.copy(source, target);
-    assertThat(target.stateDirectory().resolve("profiles").resolve("big"))
-        .hasSameBinaryContentAs(file);
     CopyBench.assertSame(source, target);
   }
 

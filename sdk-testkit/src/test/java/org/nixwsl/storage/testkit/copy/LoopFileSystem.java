@@ -24,7 +24,8 @@ final class LoopFileSystem implements AutoCloseable {
     try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
       file.setLength(bytes);
     }
-    run("mkfs.ext4", "-q", "-F", image.toString());
+    // 4096: symlinks of 4095 bytes need blocks of that size.
+    run("mkfs.ext4", "-q", "-F", "-b", "4096", image.toString());
     Path mountPoint = Files.createTempDirectory(directory, "mount");
     run("mount", "-o", "loop", image.toString(), mountPoint.toString());
     return new LoopFileSystem(mountPoint);
