@@ -202,6 +202,11 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
     }
 
     @Override
+    public void finish() {
+      throw new AssertionError("a migration commits");
+    }
+
+    @Override
     public CopyReport report() {
       return new CopyReport(
           10,
