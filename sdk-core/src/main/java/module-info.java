@@ -10,7 +10,6 @@ module org.nixwsl.storage.core {
   requires org.slf4j;
   requires dev.failsafe.core;
   requires org.zeroturnaround.exec;
-  requires com.fasterxml.jackson.jr.ob;
 
   exports org.nixwsl.storage.core.escape to
       org.nixwsl.storage.linux,
@@ -32,4 +31,7 @@ module org.nixwsl.storage.core {
       org.nixwsl.storage.windows;
 
   uses org.nixwsl.storage.core.platform.Platform;
+
+  provides org.nixwsl.storage.StorageSdk.Provider with
+      org.nixwsl.storage.core.EngineProvider;
 }

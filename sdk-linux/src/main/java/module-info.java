@@ -5,5 +5,9 @@ module org.nixwsl.storage.linux {
   requires static org.jspecify;
   requires org.slf4j;
   requires java.sql;
+  requires jdk.unsupported;
   requires org.xerial.sqlitejdbc;
+
+  provides org.nixwsl.storage.core.platform.Platform with
+      org.nixwsl.storage.linux.LinuxPlatform;
 }

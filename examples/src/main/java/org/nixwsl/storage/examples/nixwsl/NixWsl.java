@@ -27,7 +27,8 @@ import picocli.CommandLine.TypeConversionException;
       StoreCommand.class,
       MigrateCommand.class,
       ConfigCommand.class,
-      WslCommand.class
+      WslCommand.class,
+      DemoCommand.class
     })
 public final class NixWsl {
   /** Done, or healthy. */

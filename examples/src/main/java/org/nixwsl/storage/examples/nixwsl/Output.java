@@ -47,6 +47,14 @@ final class Output {
     return Objects.requireNonNull(command).commandLine().getOut();
   }
 
+  /** Prints a line for people before the result; nothing when the result is JSON. */
+  void note(String line) {
+    if (!json) {
+      out().println(line);
+      out().flush();
+    }
+  }
+
   /** Options that show a bar on a terminal. */
   RunOptions following() {
     return json ? RunOptions.ofDefaults() : ProgressView.onTerminal();

@@ -48,7 +48,10 @@ public interface StoreHost {
    */
   record Measure(long paths, long narBytes, long inodes, long diskBytes) {}
 
-  /** One copy of one store. The steps are called once each and in this order. Not thread-safe. */
+  /**
+   * One copy of one store. The steps are called once each and in this order, {@link #finish} or
+   * {@link #commit} last. Not thread-safe.
+   */
   interface CopySession extends AutoCloseable {
     /** Copies all valid store paths and {@code .links}; returns when they are on the device. */
     void copyPaths(StageProgress progress) throws IOException, InterruptedException;
@@ -67,6 +70,12 @@ public interface StoreHost {
      * @throws org.nixwsl.storage.error.IntegrityException {@code TARGET_DAMAGED}
      */
     void prove(StageProgress progress) throws IOException, InterruptedException;
+
+    /**
+     * Ends a copy that gets no id: what made it resumable is removed, and the target is a store
+     * like any other. Called instead of {@link #commit}.
+     */
+    void finish() throws IOException, InterruptedException;
 
     /** Writes the id file {@code .nix-storage-id} into the target, durably and in one step. */
     void commit(UUID storageId) throws IOException, InterruptedException;

@@ -58,6 +58,13 @@ public final class Operation {
     T run() throws IOException, InterruptedException;
   }
 
+  /** What an operation does when nothing comes out of it. */
+  @FunctionalInterface
+  public interface Action {
+    /** Does it. */
+    void run(Operation operation) throws IOException, InterruptedException;
+  }
+
   /** What an operation does. */
   @FunctionalInterface
   public interface Body<T> {
@@ -108,6 +115,29 @@ public final class Operation {
   /** An operation without listeners, stages or cancellation: for short calls such as inspect. */
   public static <T> T quiet(String what, Body<T> body) {
     return run(what, RunOptions.ofDefaults(), Ticker.system(), Map.of(), body);
+  }
+
+  /**
+   * Runs work that must not stop half-way: neither the caller's cancellation nor an interruption
+   * reaches it; an interrupted thread is interrupted again afterwards.
+   */
+  public static void toTheEnd(String what, Ticker ticker, Action action) {
+    boolean interrupted = Thread.interrupted();
+    try {
+      run(
+          what,
+          RunOptions.ofDefaults(),
+          ticker,
+          Map.of(),
+          operation -> {
+            action.run(operation);
+            return Boolean.TRUE;
+          });
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
   }
 
   /** Runs one stage between its two events. */
@@ -281,7 +311,11 @@ public final class Operation {
     }
   }
 
-  private <T> T translating(String what, Work<T> work) {
+  /**
+   * Does work and turns input errors and interruption into our own errors. An operation does this
+   * at its end; who has to see the error before that does it himself.
+   */
+  public <T> T translating(String what, Work<T> work) {
     try {
       return work.run();
     } catch (InterruptedException e) {

@@ -1,0 +1,135 @@
+package org.nixwsl.storage.linux.copy;
+
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListSet;
+import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.nar.NarHash;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.linux.store.StoreRow;
+import org.nixwsl.storage.store.StoreFinding;
+import org.nixwsl.storage.store.Verdict;
+
+/** What a copy did and found so far. Thread-safe. */
+final class CopyLedger {
+  private final Map<String, CopiedPath> copied = new ConcurrentHashMap<>();
+  private final Map<String, NarHash> extraLinks = new ConcurrentHashMap<>();
+  private final Map<String, StoreFinding> findings = new ConcurrentHashMap<>();
+  private final Set<String> leftOut = new ConcurrentSkipListSet<>();
+  private final Set<String> notes = new ConcurrentSkipListSet<>();
+  private final Operation operation;
+
+  CopyLedger(Operation operation) {
+    this.operation = operation;
+  }
+
+  /** A store path is in the target. */
+  void copied(String name, CopiedPath path) {
+    copied.put(name, path);
+  }
+
+  /** A store path is no longer in the target. */
+  void removed(String name) {
+    copied.remove(name);
+    findings.remove(StoreRow.LOGICAL_PREFIX + name);
+  }
+
+  /** The store paths in the target, by name; a view. */
+  Map<String, CopiedPath> copied() {
+    return Collections.unmodifiableMap(copied);
+  }
+
+  /**
+   * An entry of {@code .links} that shares its inode with no store path is in the target.
+   *
+   * @param name its place below the store directory
+   * @param hash the NAR hash of it alone
+   */
+  void extraLink(String name, NarHash hash) {
+    extraLinks.put(name, hash);
+  }
+
+  /** What {@link #extraLink} was told; a view. */
+  Map<String, NarHash> extraLinks() {
+    return Collections.unmodifiableMap(extraLinks);
+  }
+
+  /** Something is wrong with a store path in the source; the first thing found stands. */
+  void found(String name, Verdict verdict, String detail) {
+    add(new StoreFinding(StoreRow.LOGICAL_PREFIX + name, verdict, detail));
+  }
+
+  /**
+   * A row of the database names no store path.
+   *
+   * @param path what stands there, escaped as in a finding
+   */
+  void badRow(String path, String problem) {
+    add(new StoreFinding(path, Verdict.DB, problem));
+  }
+
+  private void add(StoreFinding finding) {
+    if (findings.putIfAbsent(finding.path(), finding) == null) {
+      operation.found(finding);
+    }
+  }
+
+  /**
+   * An entry of the source is not copied.
+   *
+   * @param place its path below {@code /nix}
+   */
+  void leftOut(Path place) {
+    leftOut.add("/nix/" + PathBytes.printable(place));
+  }
+
+  /** Something limits the result. */
+  void note(String note) {
+    notes.add(note);
+  }
+
+  /** Store paths that are in the target with the hash that the database gives. */
+  long verifiedPaths() {
+    return copied.keySet().stream().filter(this::sound).count();
+  }
+
+  /** The sum of the NAR sizes of {@link #verifiedPaths}. */
+  long verifiedBytes() {
+    return copied.entrySet().stream()
+        .filter(e -> sound(e.getKey()))
+        .mapToLong(e -> e.getValue().narBytes())
+        .sum();
+  }
+
+  /** Names that are not directories, of all store paths in the target. */
+  long names() {
+    return copied.values().stream().mapToLong(CopiedPath::names).sum();
+  }
+
+  /** Files and symlinks in the target's store directory, each inode once. */
+  long inodes() {
+    return extraLinks.size() + copied.values().stream().mapToLong(CopiedPath::inodes).sum();
+  }
+
+  /** In the order of the paths. */
+  List<StoreFinding> findings() {
+    return findings.values().stream().sorted(Comparator.comparing(StoreFinding::path)).toList();
+  }
+
+  List<String> leftOut() {
+    return List.copyOf(leftOut);
+  }
+
+  List<String> notes() {
+    return List.copyOf(notes);
+  }
+
+  private boolean sound(String name) {
+    return !findings.containsKey(StoreRow.LOGICAL_PREFIX + name);
+  }
+}

@@ -1,0 +1,110 @@
+package org.nixwsl.storage.linux.copy;
+
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.List;
+import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.nar.NarHash;
+import org.nixwsl.storage.core.nar.NixBase32;
+import org.nixwsl.storage.linux.copy.tree.TreeWriter;
+import org.nixwsl.storage.linux.copy.tree.Workers;
+import org.nixwsl.storage.linux.store.FileFacts;
+import org.nixwsl.storage.linux.store.TreeWalker;
+import org.nixwsl.storage.linux.store.UnreadableException;
+import org.nixwsl.storage.store.Verdict;
+
+/**
+ * Copies {@code .links}, the directory by which Nix finds files of equal contents. Most of it comes
+ * by itself, when a store path that shares the file is copied; the rest is copied after that.
+ */
+final class LinksCopier {
+  /** The name of the directory in the store directory. */
+  static final String NAME = ".links";
+
+  /** 256 bits in base 32. */
+  private static final int NAME_LENGTH = 52;
+
+  private final PathCopier.Parts parts;
+  private final Path source;
+  private final Path target;
+
+  LinksCopier(PathCopier.Parts parts) {
+    this.parts = parts;
+    this.source = parts.sourceStore().resolve(NAME);
+    this.target = parts.targetStore().resolve(NAME);
+  }
+
+  /** Learns which inodes have names in {@code .links}; before the first store path is copied. */
+  void learn() throws IOException {
+    if (!Files.isDirectory(source, LinkOption.NOFOLLOW_LINKS)) {
+      return;
+    }
+    if (!Files.isDirectory(target, LinkOption.NOFOLLOW_LINKS)) {
+      parts.nodes().directory(target);
+    }
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(source)) {
+      for (Path entry : entries) {
+        parts.operation().checkCancelled();
+        FileFacts facts = FileFacts.of(entry);
+        if ((facts.regular() || facts.symlink()) && isLinkName(entry)) {
+          parts.links().nameInLinks(facts.inode(), entry.getFileName());
+        } else {
+          parts.ledger().leftOut(Path.of("store", NAME).resolve(entry.getFileName()));
+        }
+      }
+    }
+  }
+
+  /** Copies the names that no store path brought; returns when they are on the device. */
+  void copyRest(int threads) throws IOException, InterruptedException {
+    List<Path> rest = parts.links().missingNames();
+    Workers.each(rest, threads, TreeWalker::new, this::copyOne);
+    if (!rest.isEmpty()) {
+      parts.fileSystem().sync(parts.operation());
+    }
+  }
+
+  /** Gives the directory itself its owner, mode and time; after the last name. */
+  void finish() throws IOException {
+    if (Files.isDirectory(source, LinkOption.NOFOLLOW_LINKS)) {
+      parts.nodes().finish(target, FileFacts.of(source));
+    }
+  }
+
+  /** The hash of the file alone, in Nix's base 32; also no name that could leave the directory. */
+  private static boolean isLinkName(Path entry) {
+    byte[] name = PathBytes.ofName(entry);
+    boolean digits = name.length == NAME_LENGTH;
+    for (byte b : name) {
+      digits &= NixBase32.isDigit((char) b);
+    }
+    return digits;
+  }
+
+  private void copyOne(Path name, TreeWalker walker) throws IOException {
+    Path from = source.resolve(name);
+    Path to = target.resolve(name);
+    String shown = NAME + "/" + PathBytes.printable(PathBytes.ofName(name));
+    try {
+      NarHash hash =
+          walker
+              .walk(
+                  from,
+                  new TreeWriter(to, parts.nodes(), parts.links(), parts.operation()),
+                  parts.operation(),
+                  bytes -> {})
+              .hash()
+              .orElseThrow();
+      parts.ledger().extraLink(shown, hash);
+      if (!shown.equals(NAME + "/" + hash.toBase32())) {
+        parts.ledger().found(shown, Verdict.LINK, "the contents have the hash " + hash.toBase32());
+      }
+    } catch (UnreadableException e) {
+      Files.deleteIfExists(to);
+      parts.ledger().found(shown, Verdict.UNREADABLE, String.valueOf(e.getMessage()));
+    }
+  }
+}

@@ -1,0 +1,321 @@
+package org.nixwsl.storage.linux.copy;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.nixwsl.storage.core.io.DurableFiles;
+import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.platform.StoreHost.CopySession;
+import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.core.run.StageProgress;
+import org.nixwsl.storage.core.run.Ticker;
+import org.nixwsl.storage.disk.ByteSize;
+import org.nixwsl.storage.error.ConflictException;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.error.StateLeft;
+import org.nixwsl.storage.linux.copy.target.CopyWorkspace;
+import org.nixwsl.storage.linux.copy.target.TargetFileSystem;
+import org.nixwsl.storage.linux.copy.target.TargetProbe;
+import org.nixwsl.storage.linux.copy.tree.LinkTable;
+import org.nixwsl.storage.linux.copy.tree.NodeMaker;
+import org.nixwsl.storage.linux.store.FileFacts;
+import org.nixwsl.storage.linux.store.NixLock;
+import org.nixwsl.storage.linux.store.NixLocks;
+import org.nixwsl.storage.linux.store.StoreContents;
+import org.nixwsl.storage.linux.store.StoreDatabase;
+import org.nixwsl.storage.linux.store.StoreRow;
+import org.nixwsl.storage.store.CopyReport;
+import org.nixwsl.storage.store.CopyRequest;
+import org.nixwsl.storage.store.NixStore;
+
+/** One copy on this machine: the order of its steps, and when each may be believed. */
+final class LinuxCopySession implements CopySession {
+  /** The name of the file that says that a target is in use as storage. */
+  private static final String ID_FILE = ".nix-storage-id";
+
+  /** A store that still changes after that many looks is in use. */
+  private static final int ROUNDS = 5;
+
+  /** The mode of a directory that we made and did not finish. */
+  private static final int PRIVATE = 0700;
+
+  private final CopyRequest request;
+  private final int threads;
+  private final ProcessRunner processes;
+  private final Operation operation;
+  private final Ticker ticker;
+  private final CopyWorkspace workspace;
+  private final NixLock gcLock;
+  private final PathCopier.Parts parts;
+  private final PathCopier copier;
+  private final LinksCopier links;
+  private Map<String, StoreRow> handled = Map.of();
+  private Duration copying = Duration.ZERO;
+  private Duration rereading = Duration.ZERO;
+
+  private LinuxCopySession(
+      CopyRequest request,
+      int threads,
+      ProcessRunner processes,
+      Ticker ticker,
+      Operation operation,
+      CopyWorkspace workspace,
+      NixLock gcLock,
+      PathCopier.Parts parts) {
+    this.request = request;
+    this.threads = threads;
+    this.processes = processes;
+    this.ticker = ticker;
+    this.operation = operation;
+    this.workspace = workspace;
+    this.gcLock = gcLock;
+    this.parts = parts;
+    this.copier = new PathCopier(parts, threads);
+    this.links = new LinksCopier(parts);
+  }
+
+  /** Takes the locks and takes up what an earlier call left. */
+  static LinuxCopySession open(
+      CopyRequest request, int threads, ProcessRunner processes, Ticker ticker, Operation operation)
+      throws IOException, InterruptedException {
+    NixLock gcLock = new NixLocks(processes).gcShared(request.source(), operation);
+    @Nullable CopyWorkspace opened = null;
+    boolean kept = false;
+    try {
+      CopyLedger ledger = new CopyLedger(operation);
+      if (gcLock.outcome() == NixLocks.Outcome.BUSY) {
+        throw collecting(request.source());
+      }
+      if (!gcLock.held()) {
+        ledger.note("Nix's garbage collector was not kept out: " + gcLock.note() + ".");
+      }
+      opened = CopyWorkspace.open(request);
+      NixStore target = request.target();
+      Path targetStore = target.storeDirectory();
+      TargetProbe.check(target, opened.directory());
+      NodeMaker nodes = NodeMaker.probing(opened.directory());
+      if (!Files.isDirectory(targetStore, LinkOption.NOFOLLOW_LINKS)) {
+        nodes.directory(targetStore);
+      }
+      PathCopier.Parts parts =
+          new PathCopier.Parts(
+              request.source().storeDirectory(),
+              targetStore,
+              opened,
+              new TargetFileSystem(processes, target.directory()),
+              nodes,
+              new LinkTable(
+                  FileFacts.of(request.source().storeDirectory()).device(),
+                  targetStore.resolve(LinksCopier.NAME),
+                  opened.links(),
+                  opened.takenUp()),
+              ledger,
+              operation);
+      LinuxCopySession session =
+          new LinuxCopySession(
+              request, threads, processes, ticker, operation, opened, gcLock, parts);
+      kept = true;
+      return session;
+    } finally {
+      if (!kept) {
+        gcLock.close();
+        if (opened != null) {
+          opened.close();
+        }
+      }
+    }
+  }
+
+  @Override
+  public void copyPaths(StageProgress progress) throws IOException, InterruptedException {
+    long start = ticker.nanos();
+    StoreContents contents = StoreDatabase.of(request.source()).read(operation);
+    progress.expect(contents.narBytes(), contents.rows().size());
+    copier.takeUp();
+    links.learn();
+    copier.copy(contents.rows(), progress);
+    handled = byName(contents);
+    links.copyRest(threads);
+    contents.notes().forEach(parts.ledger()::note);
+    for (StoreContents.BadRow bad : contents.badRows()) {
+      parts.ledger().badRow(bad.path(), bad.problem());
+    }
+    noteLeftOut();
+    copying = copying.plusNanos(ticker.nanos() - start);
+  }
+
+  @Override
+  public void copyState(StageProgress progress) throws IOException, InterruptedException {
+    long start = ticker.nanos();
+    Path source = request.source().directory();
+    StateCopier state =
+        new StateCopier(
+            source,
+            request.target().directory(),
+            parts.nodes(),
+            parts.ledger(),
+            processes,
+            operation);
+    DatabaseCopier database =
+        new DatabaseCopier(
+            request.source(),
+            request.target(),
+            workspace.directory(),
+            parts.nodes(),
+            parts.ledger(),
+            operation);
+    for (int round = 1; ; round++) {
+      Set<String> before = state.profilesAndRoots();
+      state.copy();
+      StoreContents staged = database.stage();
+      boolean complete = catchUp(staged, progress);
+      boolean stoodStill =
+          staged
+                  .fingerprint()
+                  .equals(StoreDatabase.of(request.source()).read(operation).fingerprint())
+              && before.equals(state.profilesAndRoots());
+      if (complete && stoodStill) {
+        break;
+      }
+      if (round == ROUNDS) {
+        throw changed();
+      }
+    }
+    parts.fileSystem().sync(operation);
+    operation.checkCancelled();
+    database.place();
+    state.finish();
+    links.finish();
+    parts.nodes().finish(parts.targetStore(), FileFacts.of(parts.sourceStore()));
+    Path target = request.target().directory();
+    if (FileFacts.of(target).permissions() == PRIVATE) {
+      parts.nodes().finish(target, FileFacts.of(source));
+    }
+    parts.fileSystem().sync(operation);
+    copying = copying.plusNanos(ticker.nanos() - start);
+  }
+
+  @Override
+  public void prove(StageProgress progress) throws IOException, InterruptedException {
+    long start = ticker.nanos();
+    new TargetProof(parts.targetStore(), parts.ledger(), processes, operation)
+        .run(request.target().database(), progress);
+    rereading = rereading.plusNanos(ticker.nanos() - start);
+  }
+
+  @Override
+  public void finish() throws IOException, InterruptedException {
+    workspace.remove();
+  }
+
+  @Override
+  public void commit(UUID storageId) throws IOException, InterruptedException {
+    workspace.remove();
+    byte[] line = (storageId + "\n").getBytes(StandardCharsets.US_ASCII);
+    DurableFiles.replace(
+        request.target().directory().resolve(ID_FILE),
+        channel -> {
+          ByteBuffer bytes = ByteBuffer.wrap(line);
+          while (bytes.hasRemaining()) {
+            channel.write(bytes);
+          }
+        });
+  }
+
+  @Override
+  public CopyReport report() {
+    CopyLedger ledger = parts.ledger();
+    return new CopyReport(
+        ledger.verifiedPaths(),
+        ledger.names(),
+        ledger.inodes(),
+        ByteSize.ofBytes(ledger.verifiedBytes()),
+        copying,
+        rereading,
+        ledger.findings(),
+        ledger.leftOut(),
+        ledger.notes());
+  }
+
+  @Override
+  public void close() {
+    workspace.close();
+    gcLock.close();
+  }
+
+  /** Brings the target to what a database says; whether there was nothing to do. */
+  private boolean catchUp(StoreContents now, StageProgress progress)
+      throws IOException, InterruptedException {
+    Map<String, StoreRow> rows = byName(now);
+    List<StoreRow> added =
+        rows.values().stream().filter(row -> !row.equals(handled.get(row.name()))).toList();
+    Set<String> removed = new HashSet<>(handled.keySet());
+    removed.removeAll(rows.keySet());
+    added.stream().map(StoreRow::name).filter(handled::containsKey).forEach(removed::add);
+    if (added.isEmpty() && removed.isEmpty()) {
+      return true;
+    }
+    copier.remove(removed);
+    links.learn();
+    copier.copy(added, progress);
+    handled = rows;
+    links.copyRest(threads);
+    return false;
+  }
+
+  private static Map<String, StoreRow> byName(StoreContents contents) {
+    return contents.rows().stream()
+        .collect(Collectors.toUnmodifiableMap(StoreRow::name, Function.identity()));
+  }
+
+  private void noteLeftOut() throws IOException {
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(parts.sourceStore())) {
+      for (Path entry : entries) {
+        String name = PathBytes.printable(PathBytes.ofName(entry));
+        if (!handled.containsKey(name) && !name.equals(LinksCopier.NAME)) {
+          parts.ledger().leftOut(Path.of("store").resolve(entry.getFileName()));
+        }
+      }
+    }
+  }
+
+  private static ConflictException collecting(NixStore source) {
+    return new ConflictException(
+        Problem.of(
+                ErrorCode.STORE_IN_USE,
+                "Cannot copy "
+                    + PathBytes.printable(source.directory())
+                    + ": Nix is collecting garbage in it.",
+                "Wait until it ends and call again.")
+            .mayGoAway());
+  }
+
+  private ConflictException changed() {
+    return new ConflictException(
+        Problem.of(
+                ErrorCode.STORE_CHANGED,
+                "The store "
+                    + PathBytes.printable(request.source().directory())
+                    + " changed each time it was looked at, "
+                    + ROUNDS
+                    + " times.",
+                "Stop what builds, fetches or switches there and call again.")
+            .leaving(StateLeft.RESUMABLE)
+            .mayGoAway());
+  }
+}

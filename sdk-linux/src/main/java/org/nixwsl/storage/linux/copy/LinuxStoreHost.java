@@ -1,0 +1,163 @@
+package org.nixwsl.storage.linux.copy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.platform.StoreHost;
+import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.core.run.Ticker;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.linux.copy.target.TargetChecks;
+import org.nixwsl.storage.linux.store.FileFacts;
+import org.nixwsl.storage.linux.store.StoreDatabase;
+import org.nixwsl.storage.linux.store.StoreRow;
+import org.nixwsl.storage.linux.store.TreeSink;
+import org.nixwsl.storage.linux.store.TreeWalker;
+import org.nixwsl.storage.linux.store.UnreadableException;
+import org.nixwsl.storage.store.CopyRequest;
+import org.nixwsl.storage.store.NixStore;
+
+/** Copies stores on this machine, which is a Linux. Thread-safe. */
+public final class LinuxStoreHost implements StoreHost {
+  private static final int ROOT = 0;
+
+  /**
+   * Readers wait for the disk, so that more of them than cores are needed; more than that only
+   * stand in each other's way.
+   */
+  private static final int THREADS_PER_CORE = 4;
+
+  private static final int MOST_THREADS = 16;
+
+  private final ProcessRunner processes;
+  private final Ticker ticker;
+  private final AtomicReference<@Nullable Measured> lastMeasured = new AtomicReference<>();
+
+  /** A host that starts its programs by this runner and takes its time from this ticker. */
+  public LinuxStoreHost(ProcessRunner processes, Ticker ticker) {
+    this.processes = processes;
+    this.ticker = ticker;
+  }
+
+  private record Measured(NixStore store, Measure measure) {}
+
+  @Override
+  public Measure measure(NixStore store, Operation operation)
+      throws IOException, InterruptedException {
+    Measure measure = StoreMeasure.of(store, defaultThreads(), operation);
+    lastMeasured.set(new Measured(store, measure));
+    return measure;
+  }
+
+  @Override
+  public List<Problem> refusals(CopyRequest request, Measure measure, Operation operation)
+      throws IOException, InterruptedException {
+    List<Problem> problems = new ArrayList<>();
+    foreignOwner(request.source(), operation).ifPresent(problems::add);
+    problems.addAll(new TargetChecks(processes).refusals(request, measure, operation));
+    return List.copyOf(problems);
+  }
+
+  @Override
+  public CopySession begin(CopyRequest request, Operation operation)
+      throws IOException, InterruptedException {
+    // The measure is an estimate of room only: one of a moment ago is as good as a new one.
+    Measured known = lastMeasured.getAndSet(null);
+    Measure measure =
+        known != null && known.store().equals(request.source())
+            ? known.measure()
+            : measure(request.source(), operation);
+    List<Problem> problems = refusals(request, measure, operation);
+    if (!problems.isEmpty()) {
+      throw TargetChecks.asException(problems.get(0));
+    }
+    int threads = request.threads().orElse(defaultThreads());
+    return LinuxCopySession.open(request, threads, processes, ticker, operation);
+  }
+
+  private static int defaultThreads() {
+    return Math.min(MOST_THREADS, THREADS_PER_CORE * Runtime.getRuntime().availableProcessors());
+  }
+
+  /** Only root can give files away; without root a store must be all of one owner. */
+  private static Optional<Problem> foreignOwner(NixStore source, Operation operation)
+      throws IOException {
+    int caller = FileFacts.of(Path.of("/proc/self/task")).uid();
+    if (caller == ROOT) {
+      return Optional.empty();
+    }
+    TreeWalker walker = new TreeWalker();
+    OwnerCheck check = new OwnerCheck(caller);
+    List<Path> tops = new ArrayList<>();
+    for (StoreRow row : StoreDatabase.of(source).read(operation).rows()) {
+      tops.add(source.storeDirectory().resolve(row.name()));
+    }
+    tops.add(source.stateDirectory().resolve("profiles"));
+    tops.add(source.stateDirectory().resolve("gcroots"));
+    tops.add(source.database());
+    for (Path top : tops) {
+      if (Files.exists(top, LinkOption.NOFOLLOW_LINKS)) {
+        try {
+          walker.measure(top, check, operation);
+        } catch (UnreadableException e) {
+          return Optional.of(notRoot(source, String.valueOf(e.getMessage())));
+        }
+      }
+      if (check.foreign != null) {
+        return Optional.of(
+            notRoot(source, PathBytes.printable(check.foreign) + " belongs to another user"));
+      }
+    }
+    return Optional.empty();
+  }
+
+  private static Problem notRoot(NixStore source, String why) {
+    return Problem.of(
+        ErrorCode.NOT_ROOT,
+        "Cannot copy " + PathBytes.printable(source.directory()) + " without root: " + why + ".",
+        "Call as root.");
+  }
+
+  private static final class OwnerCheck implements TreeSink {
+    private final int owner;
+    private @Nullable Path foreign;
+
+    OwnerCheck(int owner) {
+      this.owner = owner;
+    }
+
+    private void look(Path file, FileFacts facts) {
+      if (facts.uid() != owner && foreign == null) {
+        foreign = file;
+      }
+    }
+
+    @Override
+    public void enterDirectory(Path source, FileFacts facts) {
+      look(source, facts);
+    }
+
+    @Override
+    public void leaveDirectory(Path source, FileFacts facts) {}
+
+    @Override
+    public void symlink(Path source, Path target, FileFacts facts) {
+      look(source, facts);
+    }
+
+    @Override
+    public Optional<FileSink> regular(Path source, FileFacts facts) {
+      look(source, facts);
+      return Optional.empty();
+    }
+  }
+}

@@ -1,0 +1,285 @@
+package org.nixwsl.storage.linux.copy;
+
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.locks.ReentrantLock;
+import org.nixwsl.storage.core.io.DurableFiles;
+import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.nar.NarHash;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.core.run.StageProgress;
+import org.nixwsl.storage.error.EnvironmentException;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.error.StateLeft;
+import org.nixwsl.storage.linux.copy.target.CopyWorkspace;
+import org.nixwsl.storage.linux.copy.target.TargetFileSystem;
+import org.nixwsl.storage.linux.copy.target.TreeRemoval;
+import org.nixwsl.storage.linux.copy.tree.InodeCounter;
+import org.nixwsl.storage.linux.copy.tree.LinkTable;
+import org.nixwsl.storage.linux.copy.tree.NodeMaker;
+import org.nixwsl.storage.linux.copy.tree.TreeWriter;
+import org.nixwsl.storage.linux.copy.tree.Workers;
+import org.nixwsl.storage.linux.store.StoreRow;
+import org.nixwsl.storage.linux.store.TreeWalker;
+import org.nixwsl.storage.linux.store.UnreadableException;
+import org.nixwsl.storage.store.Verdict;
+
+/**
+ * Copies store paths. Each goes to a private name; when enough are there, one sync brings them to
+ * the device, then they get their final names, then the journal says so. A crash in between loses
+ * the batch and nothing else.
+ */
+final class PathCopier {
+  /** How private names begin; the hash part of the store path follows. */
+  static final String PRIVATE_PREFIX = ".migrating-";
+
+  private static final int HASH_PART = 32;
+
+  /**
+   * About what a disk writes in a second or two: a sync costs little then, and a crash loses
+   * little.
+   */
+  private static final long BATCH_BYTES = 512L << 20;
+
+  /** Below that the file system counts as full, whatever the message of the error says. */
+  private static final long FULL_BYTES = 1 << 20;
+
+  private final Path sourceStore;
+  private final Path targetStore;
+  private final CopyWorkspace workspace;
+  private final TargetFileSystem fileSystem;
+  private final NodeMaker nodes;
+  private final LinkTable links;
+  private final CopyLedger ledger;
+  private final Operation operation;
+  private final int threads;
+  private final ReentrantLock sealing = new ReentrantLock();
+  private final Object pendingLock = new Object();
+  private Map<String, CopiedPath> pending = new HashMap<>();
+  private long pendingBytes;
+
+  PathCopier(Parts parts, int threads) {
+    this.sourceStore = parts.sourceStore();
+    this.targetStore = parts.targetStore();
+    this.workspace = parts.workspace();
+    this.fileSystem = parts.fileSystem();
+    this.nodes = parts.nodes();
+    this.links = parts.links();
+    this.ledger = parts.ledger();
+    this.operation = parts.operation();
+    this.threads = threads;
+  }
+
+  /** What a copier works with; none of it is closed by it. */
+  record Parts(
+      Path sourceStore,
+      Path targetStore,
+      CopyWorkspace workspace,
+      TargetFileSystem fileSystem,
+      NodeMaker nodes,
+      LinkTable links,
+      CopyLedger ledger,
+      Operation operation) {}
+
+  /**
+   * Makes what an earlier call left fit to go on: private names and final names without a line in
+   * the journal are removed, the others are measured and taken as copied.
+   */
+  void takeUp() throws IOException, InterruptedException {
+    Map<String, String> done = workspace.doneBefore();
+    Set<Long> inodesSeen = new HashSet<>();
+    TreeWalker walker = new TreeWalker();
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(targetStore)) {
+      for (Path entry : entries) {
+        String name = PathBytes.printable(PathBytes.ofName(entry));
+        if (name.equals(".links")) {
+          continue;
+        }
+        String hash = done.get(name);
+        Optional<CopiedPath> whole =
+            hash == null ? Optional.empty() : measured(walker, entry, hash, inodesSeen);
+        if (whole.isPresent()) {
+          ledger.copied(name, whole.get());
+        } else {
+          TreeRemoval.remove(entry);
+        }
+      }
+    }
+    links.dropUnproven();
+  }
+
+  /** Copies rows that are not in the target yet; returns when they are on the device. */
+  void copy(List<StoreRow> rows, StageProgress progress) throws IOException, InterruptedException {
+    List<StoreRow> work = new ArrayList<>();
+    for (StoreRow row : rows) {
+      CopiedPath before = ledger.copied().get(row.name());
+      if (before != null && (row.narSize() == 0 || row.narSize() == before.narBytes())) {
+        compare(row, before);
+        progress.advance(before.narBytes(), 1);
+        continue;
+      }
+      if (before != null) {
+        remove(Set.of(row.name()));
+      }
+      work.add(row);
+    }
+    // The largest first: begun last, it would run alone at the end.
+    work.sort(Comparator.comparingLong(StoreRow::narSize).reversed());
+    Workers.each(work, threads, TreeWalker::new, (row, walker) -> copyOne(row, walker, progress));
+    try {
+      seal();
+    } catch (IOException e) {
+      throw cannotWrite(targetStore, e);
+    }
+  }
+
+  /** Removes store paths from the target. */
+  void remove(Set<String> names) throws IOException {
+    for (String name : names) {
+      TreeRemoval.remove(targetStore.resolve(name));
+      ledger.removed(name);
+    }
+  }
+
+  private void copyOne(StoreRow row, TreeWalker walker, StageProgress progress)
+      throws IOException, InterruptedException {
+    Path source = sourceStore.resolve(row.name());
+    Path place = targetStore.resolve(privateName(row.name()));
+    TreeWriter writer = new TreeWriter(place, nodes, links, operation);
+    try {
+      TreeWalker.Walk walk =
+          walker.walk(source, writer, operation, bytes -> progress.advance(bytes, 0));
+      CopiedPath path =
+          new CopiedPath(walk.hash().orElseThrow(), walk.narSize(), walk.files(), writer.inodes());
+      compare(row, path);
+      progress.advance(0, 1);
+      if (isBatchFull(row.name(), path) && sealing.tryLock()) {
+        try {
+          seal();
+        } finally {
+          sealing.unlock();
+        }
+      }
+    } catch (UnreadableException e) {
+      TreeRemoval.remove(place);
+      boolean absent = !Files.exists(source, LinkOption.NOFOLLOW_LINKS);
+      ledger.found(
+          row.name(),
+          absent ? Verdict.MISSING : Verdict.UNREADABLE,
+          String.valueOf(e.getMessage()));
+    } catch (IOException e) {
+      throw cannotWrite(place, e);
+    }
+  }
+
+  private void compare(StoreRow row, CopiedPath path) {
+    if (row.hash().isEmpty()) {
+      ledger.found(row.name(), Verdict.DB, "the database has no hash but: " + row.hashText());
+    } else if (row.hash().get().unknown()) {
+      ledger.note("Some store paths have no hash in the database: nothing vouches for them.");
+    } else if (!row.hash().get().equals(path.hash())) {
+      ledger.found(
+          row.name(),
+          Verdict.MODIFIED,
+          "expected "
+              + row.hash().get()
+              + " of "
+              + row.narSize()
+              + " bytes, found "
+              + path.hash()
+              + " of "
+              + path.narBytes()
+              + " bytes");
+    } else if (row.narSize() != 0 && row.narSize() != path.narBytes()) {
+      ledger.found(
+          row.name(),
+          Verdict.DB,
+          "the database gives " + row.narSize() + " bytes, the NAR has " + path.narBytes());
+    }
+  }
+
+  private boolean isBatchFull(String name, CopiedPath path) {
+    synchronized (pendingLock) {
+      pending.put(name, path);
+      pendingBytes += path.narBytes();
+      return pendingBytes >= BATCH_BYTES;
+    }
+  }
+
+  /** Called by one thread at a time. */
+  private void seal() throws IOException, InterruptedException {
+    Map<String, CopiedPath> batch;
+    synchronized (pendingLock) {
+      batch = pending;
+      pending = new HashMap<>();
+      pendingBytes = 0;
+    }
+    if (batch.isEmpty()) {
+      return;
+    }
+    fileSystem.sync(operation);
+    List<CopyWorkspace.Done> lines = new ArrayList<>();
+    for (Map.Entry<String, CopiedPath> path : batch.entrySet()) {
+      Files.move(
+          targetStore.resolve(privateName(path.getKey())),
+          targetStore.resolve(path.getKey()),
+          StandardCopyOption.ATOMIC_MOVE);
+      lines.add(new CopyWorkspace.Done(path.getKey(), path.getValue().hash().toHex()));
+    }
+    DurableFiles.forceDirectory(targetStore);
+    workspace.record(lines);
+    batch.forEach(ledger::copied);
+  }
+
+  private static String privateName(String name) {
+    return PRIVATE_PREFIX + name.substring(0, HASH_PART);
+  }
+
+  private Optional<CopiedPath> measured(
+      TreeWalker walker, Path path, String hash, Set<Long> inodesSeen) throws IOException {
+    InodeCounter counter = new InodeCounter(inodesSeen);
+    try {
+      TreeWalker.Walk walk = walker.measure(path, counter, operation);
+      return Optional.of(
+          new CopiedPath(
+              NarHash.parse("sha256:" + hash), walk.narSize(), walk.files(), counter.files()));
+    } catch (UnreadableException cannotBeWhole) {
+      return Optional.empty();
+    }
+  }
+
+  /** The walker throws nothing else that has to do with reading, so that this is about writing. */
+  private RuntimeException cannotWrite(Path place, IOException e)
+      throws IOException, InterruptedException {
+    // An interrupted write looks like an error of the device; the operation knows better.
+    operation.checkCancelled();
+    TargetFileSystem.Free free = fileSystem.free(operation);
+    boolean full = free.bytes() < FULL_BYTES || free.inodes().orElse(1) == 0;
+    return new EnvironmentException(
+        Problem.of(
+                full ? ErrorCode.NO_SPACE : ErrorCode.IO_FAILED,
+                "Cannot write below "
+                    + PathBytes.printable(place)
+                    + ": "
+                    + (full ? "the file system is full" : String.valueOf(e.getMessage()))
+                    + ".",
+                full
+                    ? "Make room on that file system and call again."
+                    : "Look at the kernel's messages about the device and call again.")
+            .leaving(StateLeft.RESUMABLE),
+        e);
+  }
+}

@@ -1,0 +1,106 @@
+package org.nixwsl.storage.linux.copy;
+
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.LongAdder;
+import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.platform.StoreHost.Measure;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.error.EnvironmentException;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.linux.copy.tree.InodeCounter;
+import org.nixwsl.storage.linux.copy.tree.Workers;
+import org.nixwsl.storage.linux.store.FileFacts;
+import org.nixwsl.storage.linux.store.StoreContents;
+import org.nixwsl.storage.linux.store.StoreDatabase;
+import org.nixwsl.storage.linux.store.StoreRow;
+import org.nixwsl.storage.linux.store.TreeWalker;
+import org.nixwsl.storage.linux.store.UnreadableException;
+import org.nixwsl.storage.store.NixStore;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Measures a store by lstat alone. */
+final class StoreMeasure {
+  private static final Logger LOG = LoggerFactory.getLogger(StoreMeasure.class);
+
+  private StoreMeasure() {}
+
+  /** Measures; a store path that cannot be read counts as far as it goes. */
+  static Measure of(NixStore store, int threads, Operation operation)
+      throws IOException, InterruptedException {
+    checkPlace(store);
+    StoreContents contents = StoreDatabase.of(store).read(operation);
+    Set<Long> seen = ConcurrentHashMap.newKeySet();
+    LongAdder inodes = new LongAdder();
+    LongAdder diskBytes = new LongAdder();
+    Workers.each(
+        contents.rows(),
+        threads,
+        TreeWalker::new,
+        (row, walker) -> {
+          InodeCounter counter = new InodeCounter(seen);
+          walk(store, row, walker, counter, operation);
+          inodes.add(counter.files() + counter.directories());
+          diskBytes.add(counter.diskBytes());
+        });
+    InodeCounter links = new InodeCounter(seen);
+    countLinks(store, links, operation);
+    inodes.add(links.files());
+    diskBytes.add(links.diskBytes() + FileFacts.of(store.database()).size());
+    return new Measure(contents.rows().size(), contents.narBytes(), inodes.sum(), diskBytes.sum());
+  }
+
+  private static void walk(
+      NixStore store, StoreRow row, TreeWalker walker, InodeCounter counter, Operation operation)
+      throws IOException {
+    try {
+      walker.measure(store.storeDirectory().resolve(row.name()), counter, operation);
+    } catch (UnreadableException e) {
+      // The copy meets it again and reports it; here it only makes the estimate smaller.
+      LOG.debug("measuring {}", row.name(), e);
+    }
+  }
+
+  private static void countLinks(NixStore store, InodeCounter counter, Operation operation)
+      throws IOException {
+    try (DirectoryStream<Path> entries =
+        Files.newDirectoryStream(store.storeDirectory().resolve(".links"))) {
+      for (Path entry : entries) {
+        operation.checkCancelled();
+        counter.file(FileFacts.of(entry));
+      }
+    } catch (NoSuchFileException neverOptimised) {
+      return;
+    }
+  }
+
+  private static void checkPlace(NixStore store) throws IOException {
+    for (String overlay : new String[] {".rw-store", ".ro-store"}) {
+      if (Files.exists(store.directory().resolve(overlay))) {
+        throw notAStore(store, "it is the overlay of a live image (" + overlay + ")");
+      }
+    }
+    try {
+      if (!FileFacts.of(store.storeDirectory()).directory()) {
+        throw notAStore(store, "its entry store is not a directory");
+      }
+    } catch (NoSuchFileException e) {
+      throw notAStore(store, "it has no directory store");
+    }
+  }
+
+  private static EnvironmentException notAStore(NixStore store, String why) {
+    return new EnvironmentException(
+        Problem.of(
+            ErrorCode.NOT_A_STORE,
+            "Cannot copy " + PathBytes.printable(store.directory()) + ": " + why + ".",
+            "Name a directory that holds store and var, as /nix does."));
+  }
+}

@@ -1,0 +1,279 @@
+package org.nixwsl.storage.linux.copy.target;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.nixwsl.storage.core.io.DurableFiles;
+import org.nixwsl.storage.core.io.LineJournal;
+import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.error.ConflictException;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.store.CopyRequest;
+import org.nixwsl.storage.store.NixStore;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The directory {@code .nixwsl-copy} in the target of a copy that is not finished: a lock against a
+ * second copy, and a journal of the store paths that are on the device. Its journal names the
+ * source, so that a copy is taken up only from the same store. While it is there, everything else
+ * in the target was put there by the copy.
+ *
+ * <p>Not thread-safe. Whoever opened it closes it.
+ */
+public final class CopyWorkspace implements AutoCloseable {
+  /** The name of the directory in the target. */
+  public static final String DIRECTORY = ".nixwsl-copy";
+
+  private static final Logger LOG = LoggerFactory.getLogger(CopyWorkspace.class);
+  private static final String JOURNAL = "journal";
+  private static final String LOCK = "lock";
+  private static final String LINKS = "links";
+  private static final Set<String> OWN_NAMES = Set.of(JOURNAL, LOCK, LINKS);
+
+  private final Path target;
+  private final Path directory;
+  private final FileChannel lock;
+  private final LineJournal journal;
+  private final Map<String, String> done;
+  private final boolean takenUp;
+
+  private CopyWorkspace(
+      Path target,
+      FileChannel lock,
+      LineJournal journal,
+      Map<String, String> done,
+      boolean takenUp) {
+    this.takenUp = takenUp;
+    this.target = target;
+    this.directory = target.resolve(DIRECTORY);
+    this.lock = lock;
+    this.journal = journal;
+    this.done = done;
+  }
+
+  /** What a target directory is to a copy. */
+  enum Occupation {
+    /** Absent, or empty but for what an empty file system has. */
+    FREE,
+    /** An unfinished copy of the same source. */
+    RESUMABLE,
+    /** An unfinished copy of another source. */
+    OTHER_COPY,
+    /** Anything else. */
+    FOREIGN
+  }
+
+  /**
+   * A store path that is on the device.
+   *
+   * @param name its name in the store directory
+   * @param hash the NAR hash of what was copied, in any text form without spaces
+   */
+  public record Done(String name, String hash) {}
+
+  /** Looks at a target without changing it. */
+  static Occupation occupationOf(CopyRequest request) throws IOException {
+    Path target = request.target().directory();
+    if (!Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
+      return Occupation.FREE;
+    }
+    if (!Files.isDirectory(target, LinkOption.NOFOLLOW_LINKS)) {
+      return Occupation.FOREIGN;
+    }
+    Path workspace = target.resolve(DIRECTORY);
+    if (Files.isDirectory(workspace, LinkOption.NOFOLLOW_LINKS)) {
+      @Nullable String header = header(workspace);
+      if (header != null) {
+        return header.equals(headerFor(request.source()))
+            ? Occupation.RESUMABLE
+            : Occupation.OTHER_COPY;
+      }
+      // Cut off before the journal came to be: nothing else may be there then.
+      return onlyHolds(target, Set.of(DIRECTORY, "lost+found")) && onlyHolds(workspace, OWN_NAMES)
+          ? Occupation.FREE
+          : Occupation.FOREIGN;
+    }
+    return onlyHolds(target, Set.of("lost+found")) ? Occupation.FREE : Occupation.FOREIGN;
+  }
+
+  /**
+   * Makes or takes up the workspace; the target directory is made when it is not there, closed to
+   * others.
+   *
+   * @throws ConflictException {@code STORAGE_BUSY} if another copy has it, {@code TARGET_NOT_EMPTY}
+   *     if it came to hold something else since it was looked at
+   */
+  public static CopyWorkspace open(CopyRequest request) throws IOException, InterruptedException {
+    Path target = request.target().directory();
+    Path directory = target.resolve(DIRECTORY);
+    Path parent = target.getParent();
+    if (parent != null) {
+      Files.createDirectories(parent);
+    }
+    makePrivateDirectory(target);
+    makePrivateDirectory(directory);
+    FileChannel lock =
+        FileChannel.open(
+            directory.resolve(LOCK),
+            StandardOpenOption.CREATE,
+            StandardOpenOption.WRITE,
+            LinkOption.NOFOLLOW_LINKS);
+    try {
+      lockOrRefuse(lock, request.target());
+      Occupation occupation = occupationOf(request);
+      if (occupation == Occupation.FREE) {
+        Files.deleteIfExists(directory.resolve(JOURNAL));
+        LineJournal.create(directory.resolve(JOURNAL), headerFor(request.source()));
+      } else if (occupation != Occupation.RESUMABLE) {
+        throw TargetChecks.notEmpty(request.target(), occupation);
+      }
+      makePrivateDirectory(directory.resolve(LINKS));
+      List<String> lines = new ArrayList<>();
+      LineJournal journal = LineJournal.open(directory.resolve(JOURNAL), lines);
+      return new CopyWorkspace(
+          target, lock, journal, doneIn(lines), occupation == Occupation.RESUMABLE);
+    } catch (Throwable e) {
+      lock.close();
+      throw e;
+    }
+  }
+
+  /** The store paths that earlier calls brought to the device: name and hash. Unmodifiable. */
+  public Map<String, String> doneBefore() {
+    return done;
+  }
+
+  /** Notes store paths that are on the device under their final names, durably. */
+  public void record(List<Done> paths) throws IOException {
+    journal.append(paths.stream().map(p -> p.name() + " " + p.hash()).toList());
+  }
+
+  /** Whether an earlier call left something in the target. */
+  public boolean takenUp() {
+    return takenUp;
+  }
+
+  /** A directory for files of ours that may come and go. */
+  public Path directory() {
+    return directory;
+  }
+
+  /** A directory for hard links to files that the copy may meet again. */
+  public Path links() {
+    return directory.resolve(LINKS);
+  }
+
+  /** Lets go of the lock and leaves everything for the next call. Idempotent. */
+  @Override
+  public void close() {
+    closeQuietly(journal);
+    closeQuietly(lock);
+  }
+
+  /** Every line was forced when it was written: there is nothing left to lose. */
+  private void closeQuietly(Closeable part) {
+    try {
+      part.close();
+    } catch (IOException e) {
+      LOG.debug("closing {}", directory, e);
+    }
+  }
+
+  /** Removes the workspace: what is in the target is no longer an unfinished copy. Closes it. */
+  public void remove() throws IOException, InterruptedException {
+    // The journal goes first: without it and with a store beside it, the rest is nobody's copy.
+    Files.deleteIfExists(directory.resolve(JOURNAL));
+    TreeRemoval.remove(directory);
+    DurableFiles.forceDirectory(target);
+    close();
+  }
+
+  private static void lockOrRefuse(FileChannel lock, NixStore target) throws IOException {
+    try {
+      if (lock.tryLock() != null) {
+        return;
+      }
+    } catch (OverlappingFileLockException inThisProcess) {
+      throw busy(target, inThisProcess);
+    }
+    throw busy(target, null);
+  }
+
+  private static ConflictException busy(NixStore target, @Nullable Throwable cause) {
+    Problem problem =
+        Problem.of(
+                ErrorCode.STORAGE_BUSY,
+                "Cannot copy to "
+                    + PathBytes.printable(target.directory())
+                    + ": another copy is running into it.",
+                "Wait until it ends and call again.")
+            .mayGoAway();
+    return cause == null ? new ConflictException(problem) : new ConflictException(problem, cause);
+  }
+
+  private static Map<String, String> doneIn(List<String> lines) {
+    Map<String, String> done = new HashMap<>();
+    for (String line : lines.subList(1, lines.size())) {
+      int space = line.indexOf(' ');
+      if (space > 0) {
+        done.put(line.substring(0, space), line.substring(space + 1));
+      }
+    }
+    return Map.copyOf(done);
+  }
+
+  private static @Nullable String header(Path workspace) throws IOException {
+    try {
+      List<String> lines = LineJournal.read(workspace.resolve(JOURNAL));
+      return lines.isEmpty() ? null : lines.get(0);
+    } catch (NoSuchFileException notYet) {
+      return null;
+    }
+  }
+
+  /** The place and the inode of its database stand for a store. */
+  private static String headerFor(NixStore source) throws IOException {
+    Object inode = Files.getAttribute(source.database(), "unix:ino", LinkOption.NOFOLLOW_LINKS);
+    return "nixwsl-copy 1 " + inode + " " + PathBytes.printable(source.directory());
+  }
+
+  private static boolean onlyHolds(Path directory, Set<String> names) throws IOException {
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
+      for (Path entry : entries) {
+        if (!names.contains(PathBytes.printable(PathBytes.ofName(entry)))) {
+          return false;
+        }
+      }
+    }
+    return true;
+  }
+
+  private static void makePrivateDirectory(Path directory) throws IOException {
+    try {
+      Files.createDirectory(
+          directory,
+          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    } catch (FileAlreadyExistsException e) {
+      if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
+        throw e;
+      }
+    }
+  }
+}

@@ -1,0 +1,204 @@
+package org.nixwsl.storage.linux.copy.target;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.platform.StoreHost.Measure;
+import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.error.ConflictException;
+import org.nixwsl.storage.error.EnvironmentException;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.error.StorageSdkException;
+import org.nixwsl.storage.store.CopyRequest;
+import org.nixwsl.storage.store.NixStore;
+
+/** Every reason why a directory cannot take a copy. Changes nothing. Thread-safe. */
+public final class TargetChecks {
+  /**
+   * What keeps owners, modes, times, hard links among many names, and any byte in a name. Others,
+   * such as tmpfs, overlay, 9p, drvfs, virtiofs or NFS, lose the store or part of it.
+   */
+  private static final Set<String> SUITABLE_TYPES =
+      Set.of("ext3", "ext4", "xfs", "btrfs", "bcachefs", "f2fs", "jfs", "zfs");
+
+  /** Room for directories that grow differently and for the journal of the file system. */
+  private static final double MARGIN = 1.05;
+
+  private final ProcessRunner processes;
+
+  /** Checks that ask the programs of this runner. */
+  public TargetChecks(ProcessRunner processes) {
+    this.processes = processes;
+  }
+
+  /**
+   * All reasons, the gravest first.
+   *
+   * @param need the size of the source
+   */
+  public List<Problem> refusals(CopyRequest request, Measure need, Operation operation)
+      throws IOException, InterruptedException {
+    Path target = request.target().directory();
+    Path existing = deepestExisting(target);
+    List<Problem> problems = new ArrayList<>();
+    lyingInside(request.source(), target, existing).ifPresent(problems::add);
+    CopyWorkspace.Occupation occupation = CopyWorkspace.occupationOf(request);
+    if (occupation == CopyWorkspace.Occupation.OTHER_COPY
+        || occupation == CopyWorkspace.Occupation.FOREIGN) {
+      problems.add(notEmpty(request.target(), occupation).problem());
+    }
+    badFileSystem(target, existing).ifPresent(problems::add);
+    if (problems.isEmpty() && occupation == CopyWorkspace.Occupation.FREE) {
+      noRoom(target, existing, need, operation).ifPresent(problems::add);
+    }
+    return List.copyOf(problems);
+  }
+
+  /** The exception that a problem of this class is thrown as. */
+  public static StorageSdkException asException(Problem problem) {
+    return switch (problem.code()) {
+      case TARGET_NOT_EMPTY, TARGET_INSIDE_SOURCE, STORAGE_BUSY -> new ConflictException(problem);
+      default -> new EnvironmentException(problem);
+    };
+  }
+
+  static ConflictException notEmpty(NixStore target, CopyWorkspace.Occupation occupation) {
+    boolean otherCopy = occupation == CopyWorkspace.Occupation.OTHER_COPY;
+    return new ConflictException(
+        Problem.of(
+            ErrorCode.TARGET_NOT_EMPTY,
+            "Cannot copy to "
+                + PathBytes.printable(target.directory())
+                + ": it holds "
+                + (otherCopy
+                    ? "an unfinished copy of another store."
+                    : "files that no copy of this SDK put there."),
+            "Name an empty directory or one that does not exist."));
+  }
+
+  private static Optional<Problem> lyingInside(NixStore source, Path target, Path existing)
+      throws IOException {
+    Path from = source.directory().toRealPath();
+    Path to = existing.toRealPath().resolve(existing.relativize(target)).normalize();
+    // The keys see through bind mounts, which names do not.
+    boolean inside =
+        to.startsWith(from)
+            || from.startsWith(to)
+            || isBelow(existing.toRealPath(), from)
+            || (Files.isDirectory(target, LinkOption.NOFOLLOW_LINKS) && isBelow(from, target));
+    return inside
+        ? Optional.of(
+            Problem.of(
+                ErrorCode.TARGET_INSIDE_SOURCE,
+                "Cannot copy "
+                    + PathBytes.printable(source.directory())
+                    + " to "
+                    + PathBytes.printable(target)
+                    + ": one lies inside the other, or they are the same.",
+                "Name a directory on another file system."))
+        : Optional.empty();
+  }
+
+  private static boolean isBelow(Path path, Path above) throws IOException {
+    Object key = fileKey(above);
+    for (@Nullable Path p = path; p != null; p = p.getParent()) {
+      if (fileKey(p).equals(key)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static Object fileKey(Path path) throws IOException {
+    return Files.readAttributes(path, "unix:dev,ino", LinkOption.NOFOLLOW_LINKS);
+  }
+
+  private static Optional<Problem> badFileSystem(Path target, Path existing) throws IOException {
+    MountTable mounts = MountTable.read();
+    Optional<MountTable.Mount> mount = mounts.carrying(existing.toRealPath());
+    if (mount.isEmpty()) {
+      return Optional.of(unsuitable(target, "no mount of /proc/self/mountinfo carries it"));
+    }
+    MountTable.Mount found = mount.get();
+    if (!SUITABLE_TYPES.contains(found.type())) {
+      return Optional.of(
+          unsuitable(
+              target,
+              "the file system at "
+                  + found.printablePoint()
+                  + " is of type "
+                  + PathBytes.printable(
+                      found.type().getBytes(java.nio.charset.StandardCharsets.ISO_8859_1))
+                  + ", which does not keep what a store needs"));
+    }
+    if (found.readOnly()) {
+      return Optional.of(
+          unsuitable(target, "the mount at " + found.printablePoint() + " is read-only"));
+    }
+    return symlinkOn(found, mounts, existing)
+        .map(link -> unsuitable(target, PathBytes.printable(link) + " is a symlink"));
+  }
+
+  private static Problem unsuitable(Path target, String why) {
+    return Problem.of(
+        ErrorCode.UNSUITABLE_FILE_SYSTEM,
+        "Cannot copy a store to " + PathBytes.printable(target) + ": " + why + ".",
+        "Name a directory, by its own path, on a writable ext4, xfs or btrfs file system.");
+  }
+
+  /** Symlinks of the system above the mount are its own affair; below it they could be anyone's. */
+  private static Optional<Path> symlinkOn(MountTable.Mount mount, MountTable mounts, Path existing)
+      throws IOException {
+    for (@Nullable Path p = existing; p != null && p.getParent() != null; p = p.getParent()) {
+      Optional<MountTable.Mount> of = mounts.carrying(p.getParent().toRealPath());
+      if (Files.isSymbolicLink(p) && of.map(m -> m.id() == mount.id()).orElse(true)) {
+        return Optional.of(p);
+      }
+    }
+    return Optional.empty();
+  }
+
+  private Optional<Problem> noRoom(Path target, Path existing, Measure need, Operation operation)
+      throws IOException, InterruptedException {
+    TargetFileSystem.Free free = new TargetFileSystem(processes, existing).free(operation);
+    long bytes = (long) (need.diskBytes() * MARGIN);
+    long inodes = (long) (need.inodes() * MARGIN);
+    if (free.bytes() < bytes) {
+      return Optional.of(noSpace(target, bytes + " bytes", free.bytes() + " are free"));
+    }
+    if (free.inodes().isPresent() && free.inodes().getAsLong() < inodes) {
+      return Optional.of(
+          noSpace(target, inodes + " inodes", free.inodes().getAsLong() + " are free"));
+    }
+    return Optional.empty();
+  }
+
+  private static Problem noSpace(Path target, String need, String free) {
+    return Problem.of(
+        ErrorCode.NO_SPACE,
+        "Cannot copy to " + PathBytes.printable(target) + ": it takes " + need + ", " + free + ".",
+        "Make room there, or name a larger file system.");
+  }
+
+  /** The directory itself or the nearest one above it that is there. */
+  private static Path deepestExisting(Path target) {
+    Path path = target;
+    while (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
+      Path parent = path.getParent();
+      if (parent == null) {
+        return path;
+      }
+      path = parent;
+    }
+    return path;
+  }
+}

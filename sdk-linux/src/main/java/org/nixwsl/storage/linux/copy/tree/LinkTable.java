@@ -1,0 +1,226 @@
+package org.nixwsl.storage.linux.copy.tree;
+
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.linux.store.FileFacts;
+
+/**
+ * Gives each inode of the source that has several names one inode in the target. Whoever meets an
+ * inode first copies it and gives it an anchor, a name in the target that stays: its entry in
+ * {@code .links} when the source has one, else a name in the workspace. Whoever comes later links
+ * to the anchor, or waits until it is there.
+ *
+ * <p>An anchor without any other name is worth nothing after a crash, as nothing says that its
+ * contents reached the device. {@link #dropUnproven} removes these before a copy is taken up; what
+ * is left then belongs to a store path that the journal has.
+ *
+ * <p>Thread-safe.
+ */
+public final class LinkTable {
+  /**
+   * No file system that can hold a store allows fewer links, so that a link that fails at fewer has
+   * another reason. (ext4: 65000; NTFS, the lowest known: 1023.)
+   */
+  private static final int LOWEST_LINK_LIMIT = 1000;
+
+  private final long device;
+  private final Path targetLinks;
+  private final Path spareAnchors;
+  private final boolean resumed;
+  private final Map<Long, Inode> inodes = new ConcurrentHashMap<>();
+
+  /**
+   * A table that knows no inode yet.
+   *
+   * @param device the file system of the source's store directory; an inode of another one may have
+   *     the same number and is not shared
+   * @param targetLinks the target's {@code .links}
+   * @param spareAnchors a directory in the target for anchors that have no name in {@code .links}
+   * @param resumed whether the two may hold anchors of an earlier call
+   */
+  public LinkTable(long device, Path targetLinks, Path spareAnchors, boolean resumed) {
+    this.device = device;
+    this.targetLinks = targetLinks;
+    this.spareAnchors = spareAnchors;
+    this.resumed = resumed;
+  }
+
+  /** Its lock is held by whoever is copying the inode. */
+  private static final class Inode {
+    final ReentrantLock lock = new ReentrantLock();
+    final @Nullable Path linkName;
+    int generation;
+    boolean anchored;
+
+    Inode(@Nullable Path linkName) {
+      this.linkName = linkName;
+    }
+  }
+
+  /** The duty to copy an inode; held by one thread, which ends it by publish or abandon. */
+  public static final class Claim {
+    private final Inode inode;
+    private final Path anchor;
+
+    private Claim(Inode inode, Path anchor) {
+      this.inode = inode;
+      this.anchor = anchor;
+    }
+
+    /** The copy is whole, with its owner, mode and time: gives it its anchor. */
+    void publish(Path copy) throws IOException {
+      try {
+        if (!anchor.equals(copy)) {
+          Files.createLink(anchor, copy);
+        }
+        inode.anchored = true;
+      } finally {
+        inode.lock.unlock();
+      }
+    }
+
+    /** There will be no copy: the next one who meets the inode tries. */
+    void abandon() {
+      inode.lock.unlock();
+    }
+  }
+
+  /** Whether a file of the source may share its inode with other names. */
+  public boolean mayBeShared(FileFacts facts) {
+    return facts.links() > 1 && facts.device() == device;
+  }
+
+  /** Says that the source's {@code .links} has a name for an inode. */
+  public void nameInLinks(long inode, Path name) {
+    inodes.putIfAbsent(inode, new Inode(name));
+  }
+
+  /** Names in {@code .links} that are not in the target, because no store path has their inode. */
+  public List<Path> missingNames() {
+    return inodes.values().stream()
+        .filter(inode -> !(inode.anchored && inode.generation == 0))
+        .flatMap(inode -> Stream.ofNullable(inode.linkName))
+        .filter(name -> !Files.exists(targetLinks.resolve(name), LinkOption.NOFOLLOW_LINKS))
+        .sorted()
+        .toList();
+  }
+
+  /**
+   * Makes a place a link to the copy of an inode.
+   *
+   * @param source a name of the inode
+   * @return nothing when it is a link now; else the duty to copy the inode there
+   */
+  public Optional<Claim> linkOrClaim(Path source, FileFacts facts, Path place, Operation operation)
+      throws IOException {
+    Inode inode = inodes.computeIfAbsent(facts.inode(), absent -> new Inode(null));
+    lock(inode, operation);
+    boolean claimed = false;
+    try {
+      Path anchor = anchor(inode, source, facts);
+      while (inode.anchored || (resumed && sameShape(anchor, facts))) {
+        if (linked(place, anchor)) {
+          inode.anchored = true;
+          return Optional.empty();
+        }
+        // The anchor has all the links it can have: a second inode takes over.
+        inode.generation++;
+        inode.anchored = false;
+        anchor = anchor(inode, source, facts);
+      }
+      if (resumed) {
+        Files.deleteIfExists(anchor);
+      }
+      claimed = true;
+      return Optional.of(new Claim(inode, anchor));
+    } finally {
+      if (!claimed) {
+        inode.lock.unlock();
+      }
+    }
+  }
+
+  private static void lock(Inode inode, Operation operation) {
+    try {
+      while (!inode.lock.tryLock(100, TimeUnit.MILLISECONDS)) {
+        operation.checkCancelled();
+      }
+    } catch (InterruptedException e) {
+      // Interruption means cancellation, and with the flag set the check throws.
+      Thread.currentThread().interrupt();
+      operation.checkCancelled();
+      throw new IllegalStateException("An interrupted operation counts as cancelled", e);
+    }
+  }
+
+  /** Removes anchors of an earlier call that no finished store path shares. */
+  public void dropUnproven() throws IOException {
+    for (Path directory : List.of(targetLinks, spareAnchors)) {
+      if (Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
+        dropUnproven(directory);
+      }
+    }
+  }
+
+  private static void dropUnproven(Path directory) throws IOException {
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
+      for (Path entry : entries) {
+        if (FileFacts.of(entry).links() == 1) {
+          Files.delete(entry);
+        }
+      }
+    }
+  }
+
+  /**
+   * The change time tells an inode from a later one of the same number. A second inode of a file
+   * gets a name of its own.
+   */
+  private Path anchor(Inode inode, Path source, FileFacts facts) throws IOException {
+    if (inode.linkName != null && inode.generation == 0) {
+      return targetLinks.resolve(inode.linkName);
+    }
+    FileTime changed =
+        (FileTime) Files.getAttribute(source, "unix:ctime", LinkOption.NOFOLLOW_LINKS);
+    return spareAnchors.resolve(
+        facts.inode() + "-" + changed.to(TimeUnit.NANOSECONDS) + "-" + inode.generation);
+  }
+
+  private static boolean linked(Path place, Path anchor) throws IOException {
+    try {
+      Files.createLink(place, anchor);
+      return true;
+    } catch (NoSuchFileException | FileAlreadyExistsException e) {
+      throw e;
+    } catch (FileSystemException e) {
+      if (FileFacts.of(anchor).links() < LOWEST_LINK_LIMIT) {
+        throw e;
+      }
+      return false;
+    }
+  }
+
+  private static boolean sameShape(Path anchor, FileFacts source) throws IOException {
+    if (!Files.exists(anchor, LinkOption.NOFOLLOW_LINKS)) {
+      return false;
+    }
+    FileFacts there = FileFacts.of(anchor);
+    return there.mode() == source.mode() && there.size() == source.size();
+  }
+}

@@ -1,0 +1,60 @@
+package org.nixwsl.storage.testkit.copy;
+
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.nixwsl.storage.core.process.Command;
+import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.run.Operation;
+
+/** A new ext4 file system in a file, mounted. Closing unmounts it. */
+final class LoopFileSystem implements AutoCloseable {
+  private final Path mountPoint;
+
+  private LoopFileSystem(Path mountPoint) {
+    this.mountPoint = mountPoint;
+  }
+
+  static LoopFileSystem ext4(Path directory, long bytes) throws IOException {
+    assumeRoot();
+    Path image = Files.createTempFile(directory, "disk", ".img");
+    try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
+      file.setLength(bytes);
+    }
+    // 4096: symlinks of 4095 bytes need blocks of that size.
+    run("mkfs.ext4", "-q", "-F", "-b", "4096", image.toString());
+    Path mountPoint = Files.createTempDirectory(directory, "mount");
+    run("mount", "-o", "loop", image.toString(), mountPoint.toString());
+    return new LoopFileSystem(mountPoint);
+  }
+
+  static LoopFileSystem of(String type, String options, Path directory) throws IOException {
+    assumeRoot();
+    Path mountPoint = Files.createTempDirectory(directory, "mount");
+    run("mount", "-t", type, "-o", options, type, mountPoint.toString());
+    return new LoopFileSystem(mountPoint);
+  }
+
+  static void assumeRoot() throws IOException {
+    Object uid = Files.getAttribute(Path.of("/proc/self/task"), "unix:uid");
+    assumeTrue(uid.equals(0), "skipped: root is missing");
+  }
+
+  Path path() {
+    return mountPoint;
+  }
+
+  static String run(String... command) {
+    return Operation.quiet(
+        String.join(" ", command),
+        operation -> new ProcessRunner().runOk(Command.of(command), operation).text());
+  }
+
+  @Override
+  public void close() {
+    run("umount", mountPoint.toString());
+  }
+}
