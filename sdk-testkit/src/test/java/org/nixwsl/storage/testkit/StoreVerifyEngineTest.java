@@ -93,10 +93,6 @@ class StoreVerifyEngineTest {
 
     assertThat(verdicts(verify(fixture, VerifyLevel.LINKS).findings()))
         .isEqualTo(expected(done, VerifyLevel.LINKS));
-    assertThat(verdicts(verify(fixture, VerifyLevel.CONTENTS).findings()))
-        .isEqualTo(expected(done, VerifyLevel.CONTENTS));
-    assertThat(verdicts(verify(fixture, VerifyLevel.EXISTENCE).findings()))
-        .isEqualTo(expected(done, VerifyLevel.EXISTENCE));
   }
 
   @Test
@@ -106,10 +102,12 @@ class StoreVerifyEngineTest {
       StoreFixture fixture = StoreFixture.create(seed == 3 ? root : other, seed);
       List<DamageDone> done = fixture.damageAll();
 
-      VerifyReport report = verify(fixture, VerifyLevel.LINKS);
-
-      assertThat(verdicts(report.findings())).isEqualTo(expected(done, VerifyLevel.LINKS));
-      assertThat(report.damaged()).isTrue();
+      for (VerifyLevel level :
+          List.of(VerifyLevel.EXISTENCE, VerifyLevel.CONTENTS, VerifyLevel.LINKS)) {
+        VerifyReport report = verify(fixture, level);
+        assertThat(verdicts(report.findings())).isEqualTo(expected(done, level));
+        assertThat(report.damaged()).isTrue();
+      }
     }
   }
 
@@ -301,7 +299,7 @@ class StoreVerifyEngineTest {
   }
 
   @Test
-  void stopsInTheMiddleOfALargeFile() throws IOException {
+  void stopsWhenAListenerHasSeenEnough() throws IOException {
     StoreFixture fixture = StoreFixture.create(root, 1);
     CancellationToken token = new CancellationToken();
     RunOptions options =

@@ -24,13 +24,22 @@ import org.nixwsl.storage.linux.store.UnreadableException;
 class TreeWalkerTest {
   @TempDir Path directory;
 
+  /** Happens to a file between the look at it and its opening. */
+  private interface Before {
+    void reading(Path file) throws IOException;
+  }
+
   /** Notes what it is told; may do something to a file before it is read. */
-  private static class Recorder implements TreeSink {
+  private static final class Recorder implements TreeSink {
     final List<String> told = new ArrayList<>();
     final ByteArrayOutputStream contents = new ByteArrayOutputStream();
     boolean closed;
 
-    void before(Path file) throws IOException {}
+    private final Before before;
+
+    Recorder(Before before) {
+      this.before = before;
+    }
 
     @Override
     public void enterDirectory(Path source, FileFacts facts) {
@@ -50,7 +59,7 @@ class TreeWalkerTest {
     @Override
     public Optional<FileSink> regular(Path source, FileFacts facts) throws IOException {
       told.add("regular " + source.getFileName() + " " + facts.size());
-      before(source);
+      before.reading(source);
       return Optional.of(
           new FileSink() {
             @Override
@@ -97,7 +106,7 @@ class TreeWalkerTest {
     Files.writeString(top.resolve("ab").resolve("z"), "z");
     Files.writeString(top.resolve("ab-c"), "12");
     Files.createSymbolicLink(top.resolve("ab.c"), Path.of("/nowhere"));
-    Recorder recorder = new Recorder();
+    Recorder recorder = new Recorder(file -> {});
 
     TreeWalker.Walk walk = walk(new TreeWalker(), top, recorder);
 
@@ -123,12 +132,10 @@ class TreeWalkerTest {
         Path file = directory.resolve("file" + size + change);
         Files.write(file, new byte[size]);
         Recorder recorder =
-            new Recorder() {
-              @Override
-              void before(Path source) throws IOException {
-                Files.write(source, new byte[size + change]);
-              }
-            };
+            new Recorder(
+                source -> {
+                  Files.write(source, new byte[size + change]);
+                });
         TreeWalker walker = new TreeWalker();
 
         assertThatThrownBy(() -> walk(walker, file, recorder))
@@ -151,13 +158,11 @@ class TreeWalkerTest {
     Path secret = Files.writeString(directory.resolve("secret"), "secret");
     Files.writeString(file, "public");
     Recorder recorder =
-        new Recorder() {
-          @Override
-          void before(Path source) throws IOException {
-            Files.delete(source);
-            Files.createSymbolicLink(source, secret);
-          }
-        };
+        new Recorder(
+            source -> {
+              Files.delete(source);
+              Files.createSymbolicLink(source, secret);
+            });
 
     assertThatThrownBy(() -> walk(new TreeWalker(), file, recorder))
         .isInstanceOf(UnreadableException.class);
@@ -168,12 +173,10 @@ class TreeWalkerTest {
   void letsThroughWhatTheSinkThrows() throws Exception {
     Path file = Files.writeString(directory.resolve("file"), "x");
     TreeSink full =
-        new Recorder() {
-          @Override
-          void before(Path source) throws IOException {
-            throw new IOException("No space left on device");
-          }
-        };
+        new Recorder(
+            source -> {
+              throw new IOException("No space left on device");
+            });
 
     assertThatThrownBy(() -> walk(new TreeWalker(), file, full))
         .hasMessageContaining("No space left");

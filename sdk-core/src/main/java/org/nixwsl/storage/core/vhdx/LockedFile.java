@@ -73,9 +73,9 @@ final class LockedFile implements DiskBytes, AutoCloseable {
     }
   }
 
-  private LockedFile(Shared shared) throws IOException {
+  private LockedFile(Shared shared, ChannelBytes bytes) {
     this.shared = shared;
-    this.bytes = ChannelBytes.of(shared.data);
+    this.bytes = bytes;
   }
 
   /**
@@ -86,15 +86,28 @@ final class LockedFile implements DiskBytes, AutoCloseable {
    *     another program writes to it
    */
   static LockedFile open(Path path, Operation operation) throws IOException, InterruptedException {
-    AtomicReference<@Nullable LockedFile> result = new AtomicReference<>();
-    operation.await(
-        "lock " + PathBytes.printable(path),
-        PATIENCE,
-        () -> {
-          result.set(tryOpen(path));
-          return result.get() != null;
-        });
-    LockedFile file = result.get();
+    LockedFile first = tryOpen(path);
+    if (first != null) {
+      return first;
+    }
+    AtomicReference<@Nullable LockedFile> later = new AtomicReference<>();
+    try {
+      operation.await(
+          "the lock of " + PathBytes.printable(path),
+          PATIENCE,
+          () -> {
+            later.set(tryOpen(path));
+            return later.get() != null;
+          });
+    } catch (Throwable e) {
+      // Cancelled just when it was had.
+      LockedFile had = later.get();
+      if (had != null) {
+        had.close();
+      }
+      throw e;
+    }
+    LockedFile file = later.get();
     if (file == null) {
       throw inUse(path);
     }
@@ -130,20 +143,27 @@ final class LockedFile implements DiskBytes, AutoCloseable {
   private static @Nullable LockedFile tryOpen(Path path) throws IOException {
     synchronized (OPEN) {
       Object key = key(path);
-      Shared shared = OPEN.get(key);
-      if (shared == null) {
-        shared = openAndLock(path, key);
-        if (shared == null) {
-          return null;
-        }
-        OPEN.put(key, shared);
-      } else if (!shared.data.isOpen()) {
+      Shared known = OPEN.get(key);
+      if (known != null && !known.data.isOpen()) {
         // Closed by an interrupt, and its locks are held until its last user has noticed.
         return null;
       }
-      LockedFile file = new LockedFile(shared);
-      shared.users++;
-      return file;
+      Shared shared = known == null ? openAndLock(path, key) : known;
+      if (shared == null) {
+        return null;
+      }
+      boolean done = false;
+      try {
+        LockedFile file = new LockedFile(shared, ChannelBytes.of(shared.data));
+        shared.users++;
+        OPEN.put(key, shared);
+        done = true;
+        return file;
+      } finally {
+        if (!done && shared.users == 0) {
+          shared.close();
+        }
+      }
     }
   }
 

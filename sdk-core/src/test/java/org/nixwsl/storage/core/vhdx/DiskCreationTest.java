@@ -9,6 +9,7 @@ import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
@@ -233,6 +234,30 @@ class DiskCreationTest {
         .isInstanceOf(OperationCancelledException.class);
     assertThat(Thread.interrupted()).isTrue();
     assertThat(names()).isEmpty();
+  }
+
+  /** A block table of 513 MiB in a heap of 64 MiB. */
+  @Test
+  void theLargestDiskIsCreatedInspectedCheckedAndReadInLittleMemory() throws Exception {
+    String file = folder.resolve("huge.vhdx").toString();
+    assertThat(child("create", file, "64T", "read"))
+        .contains("notPresent=67108864")
+        .contains("read 4096");
+    assertThat(child("inspect", file)).contains("notPresent=67108864");
+    assertThat(child("check", file)).contains("findings=[]");
+  }
+
+  private static String child(String... args) throws Exception {
+    String[] command = {
+      ChildJvm.java(),
+      "-Xmx64m",
+      "-cp",
+      System.getProperty("java.class.path"),
+      ChildJvm.class.getName()
+    };
+    String[] all = Arrays.copyOf(command, command.length + args.length);
+    System.arraycopy(args, 0, all, command.length, args.length);
+    return Tools.succeed(all);
   }
 
   private DiskInfo create(String name, ByteSize size) {

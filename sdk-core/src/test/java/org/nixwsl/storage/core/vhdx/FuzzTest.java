@@ -26,8 +26,8 @@ import org.nixwsl.storage.error.StorageSdkException;
  * our own exception comes out, in bounded time, and a disk that checks clean can be read.
  */
 class FuzzTest {
-  private static final int CASES = 6000;
-  private static final int CASES_PER_FILE = 60;
+  private static final int CASES = 4000;
+  private static final int CASES_PER_FILE = 100;
   private static final long SEED = 20261124;
   private static final Duration LIMIT_PER_CASE = Duration.ofSeconds(5);
 

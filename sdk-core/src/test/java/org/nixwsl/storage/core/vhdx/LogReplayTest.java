@@ -13,7 +13,6 @@ import java.util.Arrays;
 import java.util.Random;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -266,100 +265,57 @@ class LogReplayTest {
     assertCorrupt(image, code);
   }
 
-  /** Fields of the second of two entries: it must not count, the first must. */
-  @Nested
-  class AnEntryIsNotValid {
-    private void withSecondEntry(Consumer<TestImage> change) throws IOException {
-      TestImage image = TestImage.withBlocks();
-      LogBuilder log = new LogBuilder(image);
-      int first = log.entry().data(MARKS + 4096, sector(1)).write();
-      log.entry()
-          .data(MARKS + 8192, sector(2))
-          .data(MARKS + 3 * 4096, sector(3))
-          .tail(first)
-          .write();
-      assertThat(marks(image)).isEqualTo("123");
-      change.accept(image);
-      image.seal(LOG + 8192, 3 * 4096);
-      assertThat(marks(image)).isEqualTo("1");
-    }
+  /** Where the second of two entries begins, for the cases below. */
+  private static final int SECOND = LOG + 8192;
 
-    private static final int SECOND = LOG + 8192;
+  static Stream<Arguments> invalidEntries() {
+    return Stream.of(
+        invalid("a tail that is not aligned", i -> i.put32(SECOND + 12, 1)),
+        invalid("a tail past the ring", i -> i.put32(SECOND + 12, MIB)),
+        invalid("length 0", i -> i.put32(SECOND + 8, 0)),
+        invalid("a length above the ring", i -> i.put32(SECOND + 8, 2 * MIB)),
+        invalid("an unaligned length", i -> i.put32(SECOND + 8, 3 * 4096 - 1)),
+        invalid("two billion descriptors", i -> i.put32(SECOND + 24, 1L << 31)),
+        invalid("more descriptors than data sectors", i -> i.put32(SECOND + 24, 3)),
+        invalid("fewer descriptors than data sectors", i -> i.put32(SECOND + 24, 1)),
+        invalid("a descriptor of another entry", i -> i.put64(SECOND + 64 + 24, 5)),
+        invalid("an unaligned target", i -> i.put64(SECOND + 64 + 16, MARKS + 512)),
+        invalid("an unknown descriptor", i -> i.put8(SECOND + 64, 'x')),
+        invalid("a data sector of another entry", i -> i.put32(SECOND + 4096 + 4092, 5)),
+        invalid("a torn data sector", i -> i.put32(SECOND + 4096 + 4, 5)),
+        invalid("a data sector without signature", i -> i.put8(SECOND + 4096, 'x')),
+        invalid("sequence 0", i -> i.put64(SECOND + 16, 0)));
+  }
 
-    @Test
-    void withATailThatIsNotAligned() throws IOException {
-      withSecondEntry(i -> i.put32(SECOND + 12, 1));
-    }
+  private static Arguments invalid(String name, Consumer<TestImage> change) {
+    return Arguments.of(name, change);
+  }
 
-    @Test
-    void withATailPastTheRing() throws IOException {
-      withSecondEntry(i -> i.put32(SECOND + 12, MIB));
-    }
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("invalidEntries")
+  void anEntryWithABadFieldDoesNotCount(String name, Consumer<TestImage> change)
+      throws IOException {
+    TestImage image = withTwoEntries();
+    assertThat(marks(image)).isEqualTo("123");
+    change.accept(image);
+    image.seal(SECOND, 3 * 4096);
+    assertThat(marks(image)).as(name).isEqualTo("1");
+  }
 
-    @Test
-    void ofLengthZero() throws IOException {
-      withSecondEntry(i -> i.put32(SECOND + 8, 0));
-    }
+  @Test
+  void anEntryWithAWrongChecksumDoesNotCount() throws IOException {
+    TestImage image = withTwoEntries();
+    image.put8(SECOND + 4096 + 2000, 77);
+    assertThat(marks(image)).isEqualTo("1");
+  }
 
-    @Test
-    void longerThanTheRing() throws IOException {
-      withSecondEntry(i -> i.put32(SECOND + 8, 2 * MIB));
-    }
-
-    @Test
-    void ofAnUnalignedLength() throws IOException {
-      withSecondEntry(i -> i.put32(SECOND + 8, 3 * 4096 - 1));
-    }
-
-    @Test
-    void withTwoBillionDescriptors() throws IOException {
-      withSecondEntry(i -> i.put32(SECOND + 24, 1L << 31));
-    }
-
-    @Test
-    void withMoreDescriptorsThanDataSectors() throws IOException {
-      withSecondEntry(i -> i.put32(SECOND + 24, 3));
-    }
-
-    @Test
-    void withADescriptorOfAnotherEntry() throws IOException {
-      withSecondEntry(i -> i.put64(SECOND + 64 + 24, 5));
-    }
-
-    @Test
-    void withAnUnalignedTarget() throws IOException {
-      withSecondEntry(i -> i.put64(SECOND + 64 + 16, MARKS + 512));
-    }
-
-    @Test
-    void withAnUnknownDescriptor() throws IOException {
-      withSecondEntry(i -> i.put8(SECOND + 64, 'x'));
-    }
-
-    @Test
-    void withADataSectorOfAnotherEntry() throws IOException {
-      withSecondEntry(i -> i.put32(SECOND + 4096 + 4092, 5));
-    }
-
-    @Test
-    void withATornDataSector() throws IOException {
-      withSecondEntry(i -> i.put32(SECOND + 4096 + 4, 5));
-    }
-
-    @Test
-    void withSequenceZero() throws IOException {
-      withSecondEntry(i -> i.put64(SECOND + 16, 0));
-    }
-
-    @Test
-    void withAWrongChecksum() throws IOException {
-      TestImage image = TestImage.withBlocks();
-      LogBuilder log = new LogBuilder(image);
-      log.entry().data(MARKS + 4096, sector(1)).write();
-      log.entry().data(MARKS + 8192, sector(2)).write();
-      image.put8(SECOND + 4096 + 2000, 77);
-      assertThat(marks(image)).isEqualTo("1");
-    }
+  private static TestImage withTwoEntries() throws IOException {
+    TestImage image = TestImage.withBlocks();
+    LogBuilder log = new LogBuilder(image);
+    int first = log.entry().data(MARKS + 4096, sector(1)).write();
+    LogBuilder.Entry second = log.entry().tail(first);
+    second.data(MARKS + 8192, sector(2)).data(MARKS + 3 * 4096, sector(3)).write();
+    return image;
   }
 
   /** Random changes in many entries, against the same changes made in an array. */

@@ -234,8 +234,7 @@ public final class TreeWalker {
       try (Source source = new Source(path)) {
         long left = size;
         while (left > 0) {
-          // One byte more than is due: a file that has grown shows itself without another read.
-          int read = source.read((int) Math.min(BUFFER_BYTES, left + 1));
+          int read = source.read(nextRead(left));
           if (read < 0 || read > left) {
             throw new UnreadableException(
                 "the file "
@@ -253,6 +252,17 @@ public final class TreeWalker {
           operation.checkCancelled();
         }
       }
+    }
+
+    /**
+     * Asks for one byte more than is due, so that a file that has grown shows itself without
+     * another read. The last piece is never a full buffer, which would have no room for that byte.
+     */
+    private int nextRead(long left) {
+      if (left == BUFFER_BYTES) {
+        return BUFFER_BYTES - 1;
+      }
+      return (int) Math.min(BUFFER_BYTES, left + 1);
     }
 
     /** Turns what reading throws into findings, so that it cannot be taken for the sink's. */

@@ -1,6 +1,7 @@
 package org.nixwsl.storage.linux.copy.target;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -49,6 +50,9 @@ public final class TargetChecks {
       throws IOException, InterruptedException {
     Path target = request.target().directory();
     Path existing = deepestExisting(target);
+    if (!Files.exists(existing)) {
+      return List.of(unsuitable(target, PathBytes.printable(existing) + " is a dangling symlink"));
+    }
     List<Problem> problems = new ArrayList<>();
     lyingInside(request.source(), target, existing).ifPresent(problems::add);
     CopyWorkspace.Occupation occupation = CopyWorkspace.occupationOf(request);
@@ -136,8 +140,7 @@ public final class TargetChecks {
               "the file system at "
                   + found.printablePoint()
                   + " is of type "
-                  + PathBytes.printable(
-                      found.type().getBytes(java.nio.charset.StandardCharsets.ISO_8859_1))
+                  + PathBytes.printable(found.type().getBytes(StandardCharsets.ISO_8859_1))
                   + ", which does not keep what a store needs"));
     }
     if (found.readOnly()) {

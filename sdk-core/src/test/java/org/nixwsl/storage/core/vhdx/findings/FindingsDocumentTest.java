@@ -1,4 +1,4 @@
-package org.nixwsl.storage.core.vhdx;
+package org.nixwsl.storage.core.vhdx.findings;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -11,8 +11,6 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
-import org.nixwsl.storage.core.vhdx.findings.FindingCode;
-import org.nixwsl.storage.core.vhdx.findings.Findings;
 import org.nixwsl.storage.disk.DiskCheck.Severity;
 
 class FindingsDocumentTest {

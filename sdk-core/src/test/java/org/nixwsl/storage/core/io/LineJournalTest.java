@@ -1,0 +1,93 @@
+package org.nixwsl.storage.core.io;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A journal under crashes and hostile bytes. */
+class LineJournalTest {
+  private static final List<String> LINES = List.of("head 1", "one a", "two b", "three c");
+
+  @TempDir Path directory;
+
+  @Test
+  void readsBackWhatWasWritten() throws Exception {
+    assertThat(LineJournal.read(written())).isEqualTo(LINES);
+  }
+
+  @Test
+  void isAPrefixWhereverItWasCutAndCanBeContinued() throws Exception {
+    byte[] whole = Files.readAllBytes(written());
+    for (int length = 0; length < whole.length; length++) {
+      Path cut = directory.resolve("cut" + length);
+      Files.write(cut, Arrays.copyOf(whole, length));
+      List<String> known = new ArrayList<>();
+      try (LineJournal journal = LineJournal.open(cut, known)) {
+        assertThat(known).isEqualTo(LINES.subList(0, known.size()));
+        journal.append(List.of("after"));
+      }
+      List<String> all = new ArrayList<>(known);
+      all.add("after");
+      assertThat(LineJournal.read(cut)).as("cut at %s", length).isEqualTo(all);
+    }
+  }
+
+  @Test
+  void endsBeforeALineInWhichAnyByteDiffers() throws Exception {
+    byte[] whole = Files.readAllBytes(written());
+    for (int at = 0; at < whole.length; at++) {
+      byte[] bytes = whole.clone();
+      bytes[at] ^= 0x10;
+      Path damaged = directory.resolve("damaged");
+      Files.write(damaged, bytes);
+      List<String> lines = LineJournal.read(damaged);
+      assertThat(lines).as("byte %s", at).hasSizeLessThan(LINES.size());
+      assertThat(lines).isEqualTo(LINES.subList(0, lines.size()));
+    }
+  }
+
+  @Test
+  void stopsAtALineWithoutEnd() throws IOException {
+    Path endless = directory.resolve("endless");
+    Files.write(endless, new byte[1 << 20]);
+    assertThat(LineJournal.read(endless)).isEmpty();
+  }
+
+  @Test
+  void refusesLinesThatWouldNotComeBack() throws Exception {
+    Path file = written();
+    try (LineJournal journal = LineJournal.open(file, new ArrayList<>())) {
+      for (String bad : List.of("a\nb", "ä", "x".repeat(20_000))) {
+        assertThatThrownBy(() -> journal.append(List.of(bad)))
+            .isInstanceOf(IllegalArgumentException.class);
+      }
+    }
+    assertThat(LineJournal.read(file)).isEqualTo(LINES);
+  }
+
+  @Test
+  void followsNoSymlink() throws Exception {
+    Path link = Files.createSymbolicLink(directory.resolve("link"), written());
+    assertThatThrownBy(() -> LineJournal.open(link, new ArrayList<>()))
+        .isInstanceOf(IOException.class);
+    assertThatThrownBy(() -> LineJournal.read(link)).isInstanceOf(IOException.class);
+  }
+
+  private Path written() throws IOException, InterruptedException {
+    Path file = directory.resolve("journal");
+    LineJournal.create(file, LINES.get(0));
+    try (LineJournal journal = LineJournal.open(file, new ArrayList<>())) {
+      journal.append(LINES.subList(1, 3));
+      journal.append(LINES.subList(3, 4));
+    }
+    return file;
+  }
+}

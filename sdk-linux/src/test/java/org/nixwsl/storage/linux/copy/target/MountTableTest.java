@@ -1,0 +1,75 @@
+package org.nixwsl.storage.linux.copy.target;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+
+/** Which mount carries a path. */
+class MountTableTest {
+  private static final String ROOT = "20 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda rw\n";
+
+  @Test
+  void takesTheDeepestMountByWholeNames() {
+    MountTable table =
+        table(
+            ROOT
+                + "21 20 0:5 / /mnt rw - tmpfs none rw\n"
+                + "22 21 8:2 / /mnt/wsl rw - ext4 /dev/sdb rw\n");
+    assertThat(typeOf(table, "/mnt/wsl/a")).isEqualTo("ext4");
+    assertThat(typeOf(table, "/mnt/wsl")).isEqualTo("ext4");
+    assertThat(typeOf(table, "/mnt/wslx")).isEqualTo("tmpfs");
+    assertThat(typeOf(table, "/mntx")).isEqualTo("ext4");
+  }
+
+  @Test
+  void seesWhatTheNewerMountCovers() {
+    MountTable table =
+        table(
+            ROOT
+                + "21 20 8:2 / /a/b rw - xfs /dev/sdb rw\n"
+                + "22 20 0:5 / /a rw - tmpfs none rw\n");
+    assertThat(typeOf(table, "/a/b/c")).isEqualTo("tmpfs");
+    MountTable stacked =
+        table(
+            ROOT + "21 20 8:2 / /a rw - xfs /dev/sdb rw\n" + "22 21 0:5 / /a rw - tmpfs none rw\n");
+    assertThat(typeOf(stacked, "/a/x")).isEqualTo("tmpfs");
+  }
+
+  @Test
+  void readsEscapedNamesAndAnyNumberOfOptionalFields() {
+    MountTable table =
+        table(ROOT + "21 20 8:2 / /a\\040b\\134c rw shared:2 master:3 - btrfs /dev/sdb rw\n");
+    assertThat(typeOf(table, "/a b\\c/d")).isEqualTo("btrfs");
+    assertThat(table.carrying(Path.of("/a b\\c")).orElseThrow().printablePoint())
+        .isEqualTo("/a b\\c");
+  }
+
+  @Test
+  void seesReadOnlyMountsAndReadOnlyFileSystems() {
+    MountTable table =
+        table(
+            ROOT
+                + "21 20 8:2 / /a ro,noatime - ext4 /dev/sdb rw\n"
+                + "22 20 8:3 / /b rw - ext4 /dev/sdc ro,errors=remount-ro\n");
+    assertThat(table.carrying(Path.of("/a")).orElseThrow().readOnly()).isTrue();
+    assertThat(table.carrying(Path.of("/b")).orElseThrow().readOnly()).isTrue();
+    assertThat(table.carrying(Path.of("/c")).orElseThrow().readOnly()).isFalse();
+  }
+
+  @Test
+  void passesOverLinesOfAnotherForm() {
+    assertThat(table("").carrying(Path.of("/"))).isEmpty();
+    assertThat(typeOf(table("nonsense\nx y z - a b c\n" + ROOT), "/")).isEqualTo("ext4");
+    assertThat(typeOf(table("1 1 0:1 / / rw - loop x rw\n"), "/")).isEqualTo("loop");
+  }
+
+  private static String typeOf(MountTable table, String path) {
+    return table.carrying(Path.of(path)).orElseThrow().type();
+  }
+
+  private static MountTable table(String text) {
+    return MountTable.parse(text.getBytes(StandardCharsets.ISO_8859_1));
+  }
+}
