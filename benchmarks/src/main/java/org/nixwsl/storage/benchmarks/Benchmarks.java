@@ -8,7 +8,8 @@ import picocli.CommandLine.Command;
 /** The program behind {@code ./dev bench}: lists the benchmarks, or runs one. */
 @Command(
     name = "./dev bench",
-    description = "Measures the SDK beside its rivals and prints Markdown. Without NAME: this list.",
+    description =
+        "Measures the SDK beside its rivals and prints Markdown. Without NAME: this list.",
     mixinStandardHelpOptions = true,
     synopsisSubcommandLabel = "[NAME]",
     subcommands = {

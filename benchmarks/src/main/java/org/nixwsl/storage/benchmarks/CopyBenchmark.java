@@ -38,8 +38,7 @@ final class CopyBenchmark implements Callable<Integer> {
             Contestant.rival("cp -a", Command.of("cp", "-a", source + "/nix", target + "/"), sync),
             Contestant.rival(
                 "rsync",
-                Command.of(
-                    "rsync", "-aHAX", "--numeric-ids", source + "/nix/", target + "/nix/"),
+                Command.of("rsync", "-aHAX", "--numeric-ids", source + "/nix/", target + "/nix/"),
                 sync));
     Harness harness = new Harness(settings.runs());
     harness.title(

@@ -19,7 +19,9 @@ final class Harness {
   private final PrintStream progress;
   private final int runs;
 
-  /** A harness that prints to the standard streams: results to one, what it is doing to the other. */
+  /**
+   * A harness that prints to the standard streams: results to one, what it is doing to the other.
+   */
   Harness(int runs) {
     this.out = System.out;
     this.progress = System.err;
@@ -35,8 +37,8 @@ final class Harness {
 
   /** What a run needs and what is gone after it. */
   @FunctionalInterface
-  interface Prepared extends AutoCloseable {
-    @Override
+  interface Prepared {
+    /** Lets go of it. */
     void close() throws IOException;
   }
 
@@ -64,8 +66,11 @@ final class Harness {
     for (int run = 1; run <= runs; run++) {
       for (Map.Entry<Contestant, List<Duration>> entry : times.entrySet()) {
         progress.printf("%s, run %d of %d: %s%n", name, run, runs, entry.getKey().name());
-        try (Prepared ready = start.prepare(operation)) {
+        Prepared ready = start.prepare(operation);
+        try {
           entry.getValue().add(time(entry.getKey(), operation));
+        } finally {
+          ready.close();
         }
       }
     }
@@ -73,7 +78,9 @@ final class Harness {
     times.forEach((who, took) -> timings.add(new Timings(who.name(), who.ours(), took)));
     out.println("#### " + name + "\n");
     out.print(Table.of(timings));
-    out.printf("%n%d runs each in turn; load average %s before and %s after.%n%n", runs, loadBefore, Machine.load());
+    out.printf(
+        "%n%d runs each in turn; load average %s before and %s after.%n%n",
+        runs, loadBefore, Machine.load());
     for (Contestant contestant : contestants) {
       out.println(
           "- "

@@ -48,8 +48,7 @@ final class MigrationBenchmark implements Callable<Integer> {
             Contestant.rival(
                 "by hand",
                 nixVerify(store, store.uriWithOwnDatabase()),
-                Command.of(
-                    "rsync", "-aHAX", "--numeric-ids", source + "/nix/", target + "/nix/"),
+                Command.of("rsync", "-aHAX", "--numeric-ids", source + "/nix/", target + "/nix/"),
                 sync,
                 Command.of(
                     "diff", "-r", "--no-dereference", source + "/nix/store", target + "/nix/store"),

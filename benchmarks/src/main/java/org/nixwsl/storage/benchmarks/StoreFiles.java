@@ -29,8 +29,7 @@ record StoreFiles(long files, long bytes, long inodes, long diskBytes) {
   static StoreFiles readAll(NixStore store) throws IOException {
     Reading reading = new Reading(store.storeDirectory());
     Files.walkFileTree(store.directory(), reading);
-    return new StoreFiles(
-        reading.files, reading.bytes, reading.seen.size(), reading.diskBytes);
+    return new StoreFiles(reading.files, reading.bytes, reading.seen.size(), reading.diskBytes);
   }
 
   @Override
@@ -64,8 +63,7 @@ record StoreFiles(long files, long bytes, long inodes, long diskBytes) {
     }
 
     @Override
-    public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
-        throws IOException {
+    public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
       boolean link =
           file.startsWith(storeDirectory)
               && file.getName(storeDirectory.getNameCount()).toString().equals(".links");

@@ -29,9 +29,7 @@ final class Table {
                   seconds(timings.slowest())));
       for (Timings our : ours) {
         cells.add(
-            our.equals(timings)
-                ? ""
-                : String.format(Locale.ROOT, "%.2fx", our.ratioTo(timings)));
+            our.equals(timings) ? "" : String.format(Locale.ROOT, "%.2fx", our.ratioTo(timings)));
       }
       text.append(line(cells));
     }
@@ -41,7 +39,8 @@ final class Table {
   /** Milliseconds matter below a second and are noise above ten. */
   private static String seconds(Duration duration) {
     double seconds = duration.toNanos() / 1e9;
-    return String.format(Locale.ROOT, seconds < 1 ? "%.3f" : seconds < 10 ? "%.2f" : "%.1f", seconds);
+    return String.format(
+        Locale.ROOT, seconds < 1 ? "%.3f" : seconds < 10 ? "%.2f" : "%.1f", seconds);
   }
 
   private static String line(List<String> cells) {

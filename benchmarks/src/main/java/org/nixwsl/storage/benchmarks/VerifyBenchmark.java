@@ -38,13 +38,11 @@ final class VerifyBenchmark implements Callable<Integer> {
                 Contestant.rival(
                     "nix store verify",
                     store.nix(
-                        List.of(
-                            "nix", "store", "verify", "--store", uri, "--all", "--no-trust"))),
+                        List.of("nix", "store", "verify", "--store", uri, "--all", "--no-trust"))),
                 Contestant.rival(
                     "nix-store --verify",
                     store.nix(
-                        List.of(
-                            "nix-store", "--store", uri, "--verify", "--check-contents")))));
+                        List.of("nix-store", "--store", uri, "--verify", "--check-contents")))));
     Harness harness = new Harness(settings.runs());
     harness.title("verify", store.describe(), operation);
     if (Machine.root()) {

@@ -44,7 +44,6 @@ final class TableTest {
   }
 
   private static Timings timings(String name, boolean ours, long... millis) {
-    return new Timings(
-        name, ours, LongStream.of(millis).mapToObj(Duration::ofMillis).toList());
+    return new Timings(name, ours, LongStream.of(millis).mapToObj(Duration::ofMillis).toList());
   }
 }
