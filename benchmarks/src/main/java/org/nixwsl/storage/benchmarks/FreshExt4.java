@@ -1,0 +1,83 @@
+package org.nixwsl.storage.benchmarks;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import org.nixwsl.storage.core.process.Command;
+import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.core.run.Ticker;
+
+/**
+ * A newly made ext4 in a sparse file on a loop device, mounted. A directory that was just emptied
+ * would not do: ext4 does not reuse inodes that were freed seconds ago, and the search for others
+ * would be measured. Closing unmounts it, which also frees the loop device, and deletes the file.
+ */
+final class FreshExt4 implements Harness.Prepared {
+  private final Path image;
+  private final Path mountPoint;
+
+  private FreshExt4(Path image, Path mountPoint) {
+    this.image = image;
+    this.mountPoint = mountPoint;
+  }
+
+  /**
+   * Makes one that holds a store twice over.
+   *
+   * @param directory where the file is made, on a real disk
+   * @param mountPoint an existing empty directory
+   */
+  static FreshExt4 mount(Path directory, Path mountPoint, StoreFiles store, Operation operation)
+      throws IOException, InterruptedException {
+    Path image = Files.createTempFile(directory, "ext4-", ".img");
+    FreshExt4 made = new FreshExt4(image, mountPoint);
+    boolean mounted = false;
+    try {
+      long size = 2 * store.diskBytes() + (1L << 30);
+      try (FileChannel file = FileChannel.open(image, StandardOpenOption.WRITE)) {
+        file.write(ByteBuffer.allocate(1), size - 1);
+      }
+      ProcessRunner processes = new ProcessRunner();
+      processes.runOk(
+          Command.of(
+              "mkfs.ext4",
+              "-q",
+              "-F",
+              "-b",
+              "4096",
+              "-N",
+              Long.toString(2 * store.inodes() + 10_000),
+              // Else the kernel goes on writing tables while contestants run.
+              "-E",
+              "lazy_itable_init=0,lazy_journal_init=0",
+              image.toString()),
+          operation);
+      processes.runOk(
+          Command.of("mount", "-o", "loop", image.toString(), mountPoint.toString()), operation);
+      mounted = true;
+      return made;
+    } finally {
+      if (!mounted) {
+        Files.delete(image);
+      }
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    Operation.toTheEnd(
+        "unmount " + mountPoint,
+        Ticker.system(),
+        operation ->
+            new ProcessRunner()
+                .runOk(
+                    Command.of("umount", mountPoint.toString())
+                        .within(java.time.Duration.ofMinutes(10)),
+                    operation));
+    Files.delete(image);
+  }
+}

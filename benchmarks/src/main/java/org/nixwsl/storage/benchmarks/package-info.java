@@ -1,0 +1,7 @@
+/**
+ * Measurements of the SDK beside its rivals, in one run on one machine. Hides how a fair start is
+ * made for each run, and what has to be cleaned up after it. Read {@link
+ * org.nixwsl.storage.benchmarks.Harness} first.
+ */
+@org.jspecify.annotations.NullMarked
+package org.nixwsl.storage.benchmarks;
