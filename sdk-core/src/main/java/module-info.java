@@ -10,8 +10,10 @@ module org.nixwsl.storage.core {
   requires org.slf4j;
   requires dev.failsafe.core;
   requires org.zeroturnaround.exec;
-  requires com.fasterxml.jackson.jr.ob;
 
+  exports org.nixwsl.storage.core.escape to
+      org.nixwsl.storage.linux,
+      org.nixwsl.storage.windows;
   exports org.nixwsl.storage.core.io to
       org.nixwsl.storage.linux,
       org.nixwsl.storage.windows;
@@ -29,4 +31,7 @@ module org.nixwsl.storage.core {
       org.nixwsl.storage.windows;
 
   uses org.nixwsl.storage.core.platform.Platform;
+
+  provides org.nixwsl.storage.StorageSdk.Provider with
+      org.nixwsl.storage.core.EngineProvider;
 }

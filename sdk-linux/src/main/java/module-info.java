@@ -7,4 +7,7 @@ module org.nixwsl.storage.linux {
   requires java.sql;
   requires jdk.unsupported;
   requires org.xerial.sqlitejdbc;
+
+  provides org.nixwsl.storage.core.platform.Platform with
+      org.nixwsl.storage.linux.LinuxPlatform;
 }

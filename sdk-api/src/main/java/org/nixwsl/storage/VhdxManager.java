@@ -19,7 +19,7 @@ public interface VhdxManager {
    * @param file the file to make, ending in {@code .vhdx}; its folder must exist
    * @throws org.nixwsl.storage.error.ConflictException {@code ALREADY_EXISTS} if the file is there
    * @throws org.nixwsl.storage.error.DiskException {@code VHDX_BAD_GEOMETRY} if no VHDX can be like
-   *     that
+   *     that; {@code BAD_SETTING} if the name does not end in {@code .vhdx}
    * @throws org.nixwsl.storage.error.EnvironmentException {@code NO_SPACE}, {@code NOT_FOUND},
    *     {@code IO_FAILED}
    */
@@ -31,18 +31,22 @@ public interface VhdxManager {
   }
 
   /**
-   * Tells what a disk is. Never changes a byte of it; a log is replayed in memory.
+   * Tells what a disk is. Never changes a byte of it; a log is replayed in memory, and one that
+   * cannot be replayed is told, not refused. Other errors that {@link #check} would find refuse the
+   * disk.
    *
    * @throws org.nixwsl.storage.error.DiskException {@code NOT_A_VHDX}, {@code VHDX_UNSUPPORTED},
-   *     {@code VHDX_CORRUPT}
+   *     {@code VHDX_CORRUPT}; {@code VHDX_IN_USE} if another program writes to the file
    * @throws org.nixwsl.storage.error.EnvironmentException {@code NOT_FOUND}, {@code IO_FAILED}
    */
   DiskInfo inspect(Path file);
 
   /**
-   * Looks for everything that is wrong with a disk. Never changes a byte of it.
+   * Looks for everything that is wrong with a disk. Never changes a byte of it. The codes of the
+   * findings are listed in {@code docs/vhdx-findings.md}.
    *
-   * @throws org.nixwsl.storage.error.DiskException {@code NOT_A_VHDX} if the file is no VHDX at all
+   * @throws org.nixwsl.storage.error.DiskException {@code NOT_A_VHDX} if the file is no VHDX at
+   *     all; {@code VHDX_IN_USE} if another program writes to it
    * @throws org.nixwsl.storage.error.EnvironmentException {@code NOT_FOUND}, {@code IO_FAILED}
    */
   DiskCheck check(Path file);
@@ -52,8 +56,8 @@ public interface VhdxManager {
    * channel; it is not thread-safe. Size and position are those of the virtual disk. The file is
    * locked against writers while it is open.
    *
-   * @throws org.nixwsl.storage.error.DiskException as {@link #inspect}, also {@code VHDX_IN_USE},
-   *     and {@code VHDX_UNSUPPORTED} for a differencing disk
+   * @throws org.nixwsl.storage.error.DiskException as {@link #inspect}, also for a log that cannot
+   *     be replayed, and {@code VHDX_UNSUPPORTED} for a differencing disk
    */
   SeekableByteChannel openForReading(Path file);
 }

@@ -1,6 +1,8 @@
 package org.nixwsl.storage;
 
+import java.util.List;
 import java.util.Optional;
+import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.mount.MountedStorage;
 import org.nixwsl.storage.mount.SharedStorage;
 
@@ -46,6 +48,15 @@ public interface WslMounter {
   /** {@link #unmount(SharedStorage, RunOptions)} that nobody follows. */
   default void unmount(SharedStorage storage) {
     unmount(storage, RunOptions.ofDefaults());
+  }
+
+  /**
+   * Every reason why the storage cannot be attached and mounted here, as far as it can be seen
+   * without changing anything: rights, programs, the kernel, the file system of a directory. Empty
+   * does not promise success.
+   */
+  default List<Problem> refusals(SharedStorage storage) {
+    return List.of();
   }
 
   /** Where the storage is mounted now, if it is. Changes nothing. */

@@ -1,6 +1,89 @@
 package org.nixwsl.storage.core;
 
-/** Placeholder until the parts below are there. */
-final class Engine {
-  private Engine() {}
+import java.util.Optional;
+import java.util.ServiceLoader;
+import org.nixwsl.storage.NixConfigWriter;
+import org.nixwsl.storage.StorageSdk;
+import org.nixwsl.storage.StoreCopier;
+import org.nixwsl.storage.StoreMigrator;
+import org.nixwsl.storage.StoreVerifier;
+import org.nixwsl.storage.VhdxManager;
+import org.nixwsl.storage.WslMounter;
+import org.nixwsl.storage.core.migrate.CopyEngine;
+import org.nixwsl.storage.core.migrate.MigrationEngine;
+import org.nixwsl.storage.core.nixconf.NixModuleRenderer;
+import org.nixwsl.storage.core.platform.Platform;
+import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.run.Ticker;
+import org.nixwsl.storage.core.vhdx.VhdxEngine;
+import org.nixwsl.storage.error.EnvironmentException;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
+
+/**
+ * All parts of the SDK, put together by hand. What needs no operating system works everywhere; the
+ * rest comes from the platform that suits this machine, and says so where there is none.
+ */
+final class Engine implements StorageSdk {
+  private final VhdxManager vhdx = new VhdxEngine();
+  private final NixConfigWriter configWriter = new NixModuleRenderer();
+  private final ProcessRunner processes = new ProcessRunner();
+  private final Ticker ticker = Ticker.system();
+  private final Optional<Platform> platform;
+
+  Engine() {
+    this.platform =
+        ServiceLoader.load(Platform.class, Engine.class.getClassLoader()).stream()
+            .map(ServiceLoader.Provider::get)
+            .filter(Platform::suitsThisMachine)
+            .findFirst();
+  }
+
+  @Override
+  public VhdxManager vhdx() {
+    return vhdx;
+  }
+
+  @Override
+  public NixConfigWriter configWriter() {
+    return configWriter;
+  }
+
+  @Override
+  public WslMounter mounter() {
+    return platform().mounter(processes, ticker);
+  }
+
+  @Override
+  public StoreVerifier verifier() {
+    return platform().verifier(processes, ticker);
+  }
+
+  @Override
+  public StoreCopier copier() {
+    return new CopyEngine(platform().storeHost(processes, ticker), ticker);
+  }
+
+  @Override
+  public StoreMigrator migrator() {
+    return new MigrationEngine(vhdx, mounter(), platform().storeHost(processes, ticker), ticker);
+  }
+
+  @Override
+  public void close() {
+    // No part holds anything between two calls.
+  }
+
+  private Platform platform() {
+    return platform.orElseThrow(
+        () ->
+            new EnvironmentException(
+                Problem.of(
+                    ErrorCode.NO_ENGINE,
+                    "This needs the half of the SDK for "
+                        + System.getProperty("os.name")
+                        + ", and none is on the class path.",
+                    "Add org.nixwsl:nixwsl-sdk-linux on Linux or org.nixwsl:nixwsl-sdk-windows on"
+                        + " Windows. There is none for other systems.")));
+  }
 }

@@ -17,8 +17,8 @@ public enum Damage {
   ZERO_FILE(Verdict.MODIFIED, VerifyLevel.SIZES),
   /** All bytes of a file are zero; the size is as before. */
   ZERO_FILL(Verdict.MODIFIED, VerifyLevel.CONTENTS),
-  /** A file is one byte longer. */
-  APPEND(Verdict.MODIFIED, VerifyLevel.SIZES),
+  /** A file is one byte longer: too little to show in the size of a NAR, which has padding. */
+  APPEND(Verdict.MODIFIED, VerifyLevel.CONTENTS),
   /** The executable bit of a file is the other way. */
   EXECUTABLE_BIT(Verdict.MODIFIED, VerifyLevel.SIZES),
   /** A symlink points elsewhere. */

@@ -276,7 +276,7 @@ final class FixtureDamager {
   }
 
   private void update(String sql, Object... values) {
-    try (FixtureDatabase database = FixtureDatabase.open(fixture.store().database(), false)) {
+    try (FixtureDatabase database = FixtureDatabase.open(fixture.store().database())) {
       database.update(sql, values);
     }
   }

@@ -36,17 +36,29 @@ final class FixtureDatabase implements AutoCloseable {
     this.connection = connection;
   }
 
-  /** Makes a database with empty tables, or opens the one that is there. */
-  static FixtureDatabase open(Path file, boolean create) {
+  /** Makes a database with empty tables, in WAL mode as Nix has it. */
+  static FixtureDatabase create(Path file) {
+    return create(file, SCHEMA);
+  }
+
+  /** Makes a database with other tables. */
+  static FixtureDatabase create(Path file, List<String> schema) {
+    FixtureDatabase database = connect(file, "mode=rwc");
+    database.execute("pragma journal_mode = wal");
+    schema.forEach(database::execute);
+    return database;
+  }
+
+  /** Opens the database that is there. */
+  static FixtureDatabase open(Path file) {
+    return connect(file, "mode=rw");
+  }
+
+  private static FixtureDatabase connect(Path file, String mode) {
     try {
-      Connection connection =
-          DriverManager.getConnection(StoreDatabase.url(file, create ? "mode=rwc" : "mode=rw"));
-      FixtureDatabase database = new FixtureDatabase(connection);
+      FixtureDatabase database =
+          new FixtureDatabase(DriverManager.getConnection(StoreDatabase.url(file, mode)));
       database.execute("pragma foreign_keys = 1");
-      if (create) {
-        database.execute("pragma journal_mode = wal");
-        SCHEMA.forEach(database::execute);
-      }
       return database;
     } catch (SQLException e) {
       throw new IllegalStateException("Cannot open " + file, e);

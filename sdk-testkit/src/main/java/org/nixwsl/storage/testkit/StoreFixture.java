@@ -73,7 +73,7 @@ public final class StoreFixture {
     }
     FileTreeWriter writer = optimised ? FileTreeWriter.sharing(links) : FileTreeWriter.plain();
     StateDirectory.make(store);
-    try (FixtureDatabase database = FixtureDatabase.open(store.database(), true)) {
+    try (FixtureDatabase database = FixtureDatabase.create(store.database())) {
       long time = 1_700_000_000;
       for (FixtureContents.StorePath path : contents.paths()) {
         trees.put(path.logicalPath(), path.tree());

@@ -4,8 +4,8 @@ import java.nio.ByteBuffer;
 
 /**
  * The length of the NAR of a tree, from names, types and lengths alone: no file is read. It differs
- * when a file was cut, grown, added or taken away, when an executable bit changed, and mostly when
- * something was renamed; not when bytes changed.
+ * when a file was cut or grown past a multiple of 8 bytes, added or taken away, when an executable
+ * bit changed, and mostly when something was renamed; not when bytes changed.
  */
 public final class NarSize implements NarStream {
   /** {@code nix-archive-1}. */

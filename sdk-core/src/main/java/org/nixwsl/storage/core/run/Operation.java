@@ -53,9 +53,16 @@ public final class Operation {
 
   /** Work that may meet input errors and interruption; both are turned into our own errors. */
   @FunctionalInterface
-  public interface Work<T extends @org.jspecify.annotations.Nullable Object> {
+  public interface Work<T> {
     /** Does it. */
     T run() throws IOException, InterruptedException;
+  }
+
+  /** What an operation does when nothing comes out of it. */
+  @FunctionalInterface
+  public interface Action {
+    /** Does it. */
+    void run(Operation operation) throws IOException, InterruptedException;
   }
 
   /** What an operation does. */
@@ -67,9 +74,16 @@ public final class Operation {
 
   /** What a stage does. */
   @FunctionalInterface
-  public interface StageBody<T extends @org.jspecify.annotations.Nullable Object> {
+  public interface StageBody<T> {
     /** Does it. */
     T run(StageProgress progress) throws IOException, InterruptedException;
+  }
+
+  /** What a stage does that has nothing to give back. */
+  @FunctionalInterface
+  public interface StageAction {
+    /** Does it. */
+    void run(StageProgress progress) throws IOException, InterruptedException;
   }
 
   /**
@@ -103,9 +117,31 @@ public final class Operation {
     return run(what, RunOptions.ofDefaults(), Ticker.system(), Map.of(), body);
   }
 
+  /**
+   * Runs work that must not stop half-way: neither the caller's cancellation nor an interruption
+   * reaches it; an interrupted thread is interrupted again afterwards.
+   */
+  public static void toTheEnd(String what, Ticker ticker, Action action) {
+    boolean interrupted = Thread.interrupted();
+    try {
+      run(
+          what,
+          RunOptions.ofDefaults(),
+          ticker,
+          Map.of(),
+          operation -> {
+            action.run(operation);
+            return Boolean.TRUE;
+          });
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
   /** Runs one stage between its two events. */
-  public <T extends @org.jspecify.annotations.Nullable Object> T stage(
-      Stage stage, StageBody<T> body) throws IOException, InterruptedException {
+  public <T> T stage(Stage stage, StageBody<T> body) throws IOException, InterruptedException {
     checkCancelled();
     long start = ticker.nanos();
     tell(new StorageEvent.StageStarted(ticker.now(), id, stage));
@@ -124,6 +160,16 @@ public final class Operation {
       tell(new StorageEvent.StageEnded(ticker.now(), id, stage, succeeded, since(start)));
       LOG.info("{}: stage {} {}", id, stage, succeeded ? "done" : "failed");
     }
+  }
+
+  /** {@link #stage} for work that has nothing to give back. */
+  public void runStage(Stage stage, StageAction action) throws IOException, InterruptedException {
+    stage(
+        stage,
+        progress -> {
+          action.run(progress);
+          return stage;
+        });
   }
 
   /**
@@ -265,7 +311,11 @@ public final class Operation {
     }
   }
 
-  private <T> T translating(String what, Work<T> work) {
+  /**
+   * Does work and turns input errors and interruption into our own errors. An operation does this
+   * at its end; who has to see the error before that does it himself.
+   */
+  public <T> T translating(String what, Work<T> work) {
     try {
       return work.run();
     } catch (InterruptedException e) {

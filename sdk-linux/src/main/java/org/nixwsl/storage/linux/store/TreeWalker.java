@@ -144,10 +144,19 @@ public final class TreeWalker {
           continue;
         }
         Path child = frame.children.get(frame.next++);
-        nar.entry(PathBytes.ofName(child));
+        entry(child);
         if (!node(child)) {
           nar.endEntry();
         }
+      }
+    }
+
+    /** A damaged or odd file system lists a name twice, or one that is too long for a NAR. */
+    private void entry(Path child) throws UnreadableException {
+      try {
+        nar.entry(PathBytes.ofName(child));
+      } catch (IllegalArgumentException e) {
+        throw new UnreadableException(PathBytes.printable(child) + ": " + e.getMessage(), false, e);
       }
     }
 
@@ -214,7 +223,11 @@ public final class TreeWalker {
       } catch (IOException e) {
         throw unreadable(path, e);
       }
-      nar.symlink(PathBytes.of(target));
+      try {
+        nar.symlink(PathBytes.of(target));
+      } catch (IllegalArgumentException e) {
+        throw new UnreadableException(PathBytes.printable(path) + ": " + e.getMessage(), false, e);
+      }
       sink.symlink(path, target, facts);
     }
 
@@ -234,8 +247,7 @@ public final class TreeWalker {
       try (Source source = new Source(path)) {
         long left = size;
         while (left > 0) {
-          // One byte more than is due: a file that has grown shows itself without another read.
-          int read = source.read((int) Math.min(BUFFER_BYTES, left + 1));
+          int read = source.read(nextRead(left));
           if (read < 0 || read > left) {
             throw new UnreadableException(
                 "the file "
@@ -253,6 +265,17 @@ public final class TreeWalker {
           operation.checkCancelled();
         }
       }
+    }
+
+    /**
+     * Asks for one byte more than is due, so that a file that has grown shows itself without
+     * another read. The last piece is never a full buffer, which would have no room for that byte.
+     */
+    private int nextRead(long left) {
+      if (left == BUFFER_BYTES) {
+        return BUFFER_BYTES - 1;
+      }
+      return (int) Math.min(BUFFER_BYTES, left + 1);
     }
 
     /** Turns what reading throws into findings, so that it cannot be taken for the sink's. */

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.StringJoiner;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.TreeSink;
@@ -34,7 +35,7 @@ final class CanonicalMetadata implements TreeSink {
     if (count == 0) {
       return Optional.empty();
     }
-    return Optional.of(first + (count == 1 ? "" : "; " + (count - 1) + " more like this"));
+    return Optional.of(first + (count == 1 ? "" : "; " + (count - 1) + " more names deviate"));
   }
 
   @Override
@@ -67,15 +68,17 @@ final class CanonicalMetadata implements TreeSink {
     }
     String name =
         source.equals(top) ? "the path itself" : PathBytes.printable(top.relativize(source));
-    first =
-        String.format(
-            Locale.ROOT,
-            "%s: mode %04o, time %s, owner %d; Nix gives 0444 or 0555, %s, %d",
-            name,
-            facts.permissions(),
-            facts.modified(),
-            facts.uid(),
-            TIME,
-            owner);
+    StringJoiner wrong = new StringJoiner(", ", name + ": ", "");
+    if (!modeFits) {
+      String canonical = facts.directory() ? "0555" : "0444 or 0555";
+      wrong.add(String.format(Locale.ROOT, "mode %04o, not %s", facts.permissions(), canonical));
+    }
+    if (!timeFits) {
+      wrong.add("time " + facts.modified() + ", not " + TIME);
+    }
+    if (facts.uid() != owner) {
+      wrong.add("owner " + facts.uid() + ", not " + owner + " as the store directory");
+    }
+    first = wrong.toString();
   }
 }

@@ -1,0 +1,207 @@
+package org.nixwsl.storage.examples.nixwsl;
+
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.nixwsl.storage.StorageSdk;
+import org.nixwsl.storage.disk.ByteSize;
+import org.nixwsl.storage.disk.DiskSpec;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.migrate.MigrationPlan;
+import org.nixwsl.storage.migrate.MigrationReport;
+import org.nixwsl.storage.migrate.MigrationRequest;
+import org.nixwsl.storage.mount.InstanceName;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code nixwsl migrate}: moving a store to the shared storage. */
+@Command(
+    name = "migrate",
+    description = "Move a store to the shared storage.",
+    mixinStandardHelpOptions = true)
+final class MigrateCommand {
+  MigrateCommand() {}
+
+  /** The options that both commands have. */
+  static final class RequestOptions {
+    @Option(
+        names = "--source",
+        defaultValue = "/",
+        paramLabel = "ROOT",
+        description = "The directory that holds nix/; / when not given.")
+    private @Nullable Path source;
+
+    @Option(
+        names = "--instance",
+        required = true,
+        paramLabel = "NAME",
+        description = "The name of its directory on the shared storage.")
+    private @Nullable InstanceName instance;
+
+    @Option(
+        names = "--size",
+        paramLabel = "SIZE",
+        description = "Create the disk, of that size, when the file is not there.")
+    private @Nullable ByteSize size;
+
+    @Option(names = "--threads", paramLabel = "N")
+    private @Nullable Integer threads;
+
+    @Option(names = "--detach", description = "Unmount and detach the disk at the end.")
+    private boolean detach;
+
+    RequestOptions() {}
+
+    private MigrationRequest request(StorageOptions storage) {
+      return MigrationRequest.builder()
+          .source(StoreCommand.storeAt(Objects.requireNonNull(source)))
+          .instance(Objects.requireNonNull(instance))
+          .storage(storage.storage())
+          .createDisk(Optional.ofNullable(size).map(DiskSpec::ofSize))
+          .threads(StoreCommand.threads(threads))
+          .detachAtEnd(detach)
+          .build();
+    }
+  }
+
+  @Command(
+      name = "plan",
+      description =
+          "Measure and tell what would be done; changes nothing. Exit 1: there is a reason to"
+              + " refuse.",
+      mixinStandardHelpOptions = true)
+  int plan(@Mixin RequestOptions options, @Mixin StorageOptions storage, @Mixin Output output) {
+    try (StorageSdk sdk = StorageSdk.open()) {
+      MigrationPlan plan = sdk.migrator().plan(options.request(storage), output.following());
+      output.print(json(plan), out -> print(out, plan));
+      return plan.runnable() ? NixWsl.OK : NixWsl.FINDINGS;
+    }
+  }
+
+  @Command(
+      name = "run",
+      description = "Move the store. The source is read and never changed.",
+      mixinStandardHelpOptions = true)
+  int run(@Mixin RequestOptions options, @Mixin StorageOptions storage, @Mixin Output output) {
+    try (StorageSdk sdk = StorageSdk.open()) {
+      MigrationPlan plan = sdk.migrator().plan(options.request(storage), output.following());
+      MigrationReport report = sdk.migrator().run(plan, output.following());
+      output.print(json(report), out -> print(out, report));
+      return NixWsl.OK;
+    }
+  }
+
+  private static Map<String, Object> json(MigrationPlan plan) {
+    return Output.object(
+        "runnable",
+        plan.runnable(),
+        "paths",
+        plan.paths(),
+        "inodes",
+        plan.inodes(),
+        "bytes",
+        plan.bytes().bytes(),
+        "steps",
+        plan.steps().stream()
+            .map(
+                s ->
+                    Output.object(
+                        "stage",
+                        Output.camel(s.stage()),
+                        "text",
+                        s.text(),
+                        "estimateMillis",
+                        s.estimate().toMillis()))
+            .toList(),
+        "refusals",
+        plan.refusals().stream()
+            .map(
+                p ->
+                    Output.object(
+                        "code", p.code().name(), "message", p.message(), "remedy", p.remedy()))
+            .toList(),
+        "notes",
+        plan.notes());
+  }
+
+  private static Map<String, Object> json(MigrationReport report) {
+    Map<String, Object> json =
+        Output.object(
+            "instance",
+            report.instance().value(),
+            "storageId",
+            report.storageId().toString(),
+            "mountPoint",
+            report.storage().mountPoint().toString(),
+            "device",
+            report.storage().device(),
+            "fileSystemType",
+            report.storage().fileSystemType(),
+            "paths",
+            report.copy().paths(),
+            "files",
+            report.copy().files(),
+            "inodes",
+            report.copy().inodes(),
+            "bytes",
+            report.copy().bytes().bytes(),
+            "durationMillis",
+            report.copy().duration().toMillis(),
+            "rereadMillis",
+            report.copy().reread().toMillis(),
+            "leftOut",
+            report.copy().leftOut(),
+            "notes",
+            report.copy().notes(),
+            "stages",
+            report.stages().stream()
+                .map(
+                    s ->
+                        Output.object(
+                            "stage",
+                            Output.camel(s.stage()),
+                            "durationMillis",
+                            s.duration().toMillis()))
+                .toList());
+    report.storage().fileSystemUuid().ifPresent(u -> json.put("fileSystemUuid", u.toString()));
+    report.diskFileSize().ifPresent(size -> json.put("diskFileSize", size.bytes()));
+    return json;
+  }
+
+  private static void print(PrintWriter out, MigrationPlan plan) {
+    out.printf("%d store paths, %d inodes, %s%n", plan.paths(), plan.inodes(), plan.bytes());
+    plan.steps()
+        .forEach(
+            s ->
+                out.printf(
+                    "  %-9s %s (about %s)%n",
+                    Output.camel(s.stage()), s.text(), Output.time(s.estimate())));
+    plan.notes().forEach(note -> out.println("note: " + note));
+    for (Problem refusal : plan.refusals()) {
+      out.println("refused " + refusal.code() + ": " + refusal.message());
+      out.println("  what to do: " + refusal.remedy());
+    }
+    out.println(plan.runnable() ? "can be run" : "cannot be run");
+  }
+
+  private static void print(PrintWriter out, MigrationReport report) {
+    report.copy().notes().forEach(note -> out.println("note: " + note));
+    report
+        .stages()
+        .forEach(
+            s -> out.printf("  %-9s %s%n", Output.camel(s.stage()), Output.time(s.duration())));
+    out.printf(
+        "moved and proven: %d store paths, %d files, %d inodes, %s%n",
+        report.copy().paths(),
+        report.copy().files(),
+        report.copy().inodes(),
+        report.copy().bytes());
+    out.printf("storage id %s%n", report.storageId());
+    out.printf("now in     %s%n", report.storage().instanceDirectory(report.instance()));
+    report.diskFileSize().ifPresent(size -> out.printf("disk file  %s%n", size));
+  }
+}

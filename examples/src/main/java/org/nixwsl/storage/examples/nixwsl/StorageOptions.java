@@ -1,0 +1,61 @@
+package org.nixwsl.storage.examples.nixwsl;
+
+import java.nio.file.Path;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.nixwsl.storage.mount.MountName;
+import org.nixwsl.storage.mount.SharedStorage;
+import org.nixwsl.storage.mount.StorageLocation;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Option;
+
+/** The options that name the shared storage. */
+final class StorageOptions {
+  @ArgGroup(multiplicity = "1")
+  private @Nullable Where where;
+
+  @Option(
+      names = "--mount-name",
+      defaultValue = "nixstorage",
+      paramLabel = "NAME",
+      description = "The name it is mounted under; nixstorage when not given.")
+  private @Nullable MountName mountName;
+
+  @Option(
+      names = "--uuid",
+      paramLabel = "UUID",
+      description = "The UUID that its file system must have, or gets.")
+  private @Nullable UUID uuid;
+
+  StorageOptions() {}
+
+  private static final class Where {
+    @Option(names = "--disk", paramLabel = "FILE", description = "A VHDX file.")
+    private @Nullable Path disk;
+
+    @Option(
+        names = "--directory",
+        paramLabel = "DIR",
+        description = "A directory of a mounted file system, instead of a disk.")
+    private @Nullable Path directory;
+
+    private Where() {}
+
+    private StorageLocation location() {
+      return disk != null
+          ? new StorageLocation.VhdxFile(disk)
+          : new StorageLocation.MountedDirectory(Objects.requireNonNull(directory));
+    }
+  }
+
+  /** The storage that was named. */
+  SharedStorage storage() {
+    return SharedStorage.builder()
+        .location(Objects.requireNonNull(where).location())
+        .mountName(Objects.requireNonNull(mountName))
+        .fileSystemUuid(Optional.ofNullable(uuid))
+        .build();
+  }
+}

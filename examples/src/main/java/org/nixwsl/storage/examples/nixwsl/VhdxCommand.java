@@ -1,0 +1,219 @@
+package org.nixwsl.storage.examples.nixwsl;
+
+import java.io.IOException;
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.SeekableByteChannel;
+import java.nio.channels.WritableByteChannel;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.nixwsl.storage.StorageSdk;
+import org.nixwsl.storage.disk.BlockCounts;
+import org.nixwsl.storage.disk.ByteSize;
+import org.nixwsl.storage.disk.DiskCheck;
+import org.nixwsl.storage.disk.DiskInfo;
+import org.nixwsl.storage.disk.DiskSpec;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+
+/** {@code nixwsl vhdx}: virtual disk files. */
+@Command(
+    name = "vhdx",
+    description = "Create and examine virtual disk files (VHDX).",
+    mixinStandardHelpOptions = true)
+final class VhdxCommand {
+  private static final int BUFFER = 1 << 20;
+
+  VhdxCommand() {}
+
+  @Command(name = "create", description = "Create a dynamic disk.", mixinStandardHelpOptions = true)
+  int create(
+      @Parameters(paramLabel = "FILE") Path file,
+      @Option(names = "--size", required = true, paramLabel = "SIZE") ByteSize size,
+      @Option(names = "--block-size", defaultValue = "1M", paramLabel = "SIZE") ByteSize blockSize,
+      @Option(names = "--logical-sector", defaultValue = "512") int logicalSector,
+      @Option(names = "--physical-sector", defaultValue = "4096") int physicalSector,
+      @Mixin Output output) {
+    try (StorageSdk sdk = StorageSdk.open()) {
+      DiskSpec spec =
+          DiskSpec.builder()
+              .virtualSize(size)
+              .blockSize(blockSize)
+              .logicalSectorSize(logicalSector)
+              .physicalSectorSize(physicalSector)
+              .build();
+      show(sdk.vhdx().create(file, spec, output.following()), output);
+      return NixWsl.OK;
+    }
+  }
+
+  @Command(name = "inspect", description = "Tell what a disk is.", mixinStandardHelpOptions = true)
+  int inspect(@Parameters(paramLabel = "FILE") Path file, @Mixin Output output) {
+    try (StorageSdk sdk = StorageSdk.open()) {
+      show(sdk.vhdx().inspect(file), output);
+      return NixWsl.OK;
+    }
+  }
+
+  @Command(
+      name = "check",
+      description = "Look for everything that is wrong with a disk. Exit 1: errors were found.",
+      mixinStandardHelpOptions = true)
+  int check(@Parameters(paramLabel = "FILE") Path file, @Mixin Output output) {
+    try (StorageSdk sdk = StorageSdk.open()) {
+      DiskCheck check = sdk.vhdx().check(file);
+      output.print(
+          Output.object(
+              "status",
+              Output.camel(check.status()),
+              "findings",
+              check.findings().stream()
+                  .map(
+                      f ->
+                          Output.object(
+                              "severity",
+                              Output.camel(f.severity()),
+                              "code",
+                              f.code(),
+                              "message",
+                              f.message(),
+                              "offset",
+                              f.offset()))
+                  .toList()),
+          out -> print(out, check));
+      return check.status() == DiskCheck.Status.ERRORS ? NixWsl.FINDINGS : NixWsl.OK;
+    }
+  }
+
+  @Command(
+      name = "read",
+      description = "Write bytes of the virtual disk to standard output.",
+      mixinStandardHelpOptions = true)
+  int read(
+      @Parameters(paramLabel = "FILE") Path file,
+      @Option(names = "--offset", defaultValue = "0", paramLabel = "SIZE") ByteSize offset,
+      @Option(names = "--length", paramLabel = "SIZE", description = "To the end when not given.")
+          @Nullable ByteSize length,
+      @Mixin Output output)
+      throws IOException {
+    // Standard output carries the bytes, so that there is no JSON to print.
+    PrintStream bytes = System.out;
+    try (StorageSdk sdk = StorageSdk.open();
+        SeekableByteChannel disk = sdk.vhdx().openForReading(file)) {
+      long from = offset.bytes();
+      long rest = disk.size() - from;
+      long wanted = Optional.ofNullable(length).map(ByteSize::bytes).orElse(Math.max(0, rest));
+      if (rest < wanted || rest < 0) {
+        throw new ParameterException(
+            NixWsl.commandLine(),
+            "The disk has " + disk.size() + " bytes: offset and length reach beyond its end.");
+      }
+      copy(disk.position(from), wanted, Channels.newChannel(bytes));
+      bytes.flush();
+      return NixWsl.OK;
+    }
+  }
+
+  private static void copy(SeekableByteChannel disk, long length, WritableByteChannel out)
+      throws IOException {
+    ByteBuffer buffer = ByteBuffer.allocate(BUFFER);
+    for (long left = length; left > 0; ) {
+      buffer.clear().limit((int) Math.min(BUFFER, left));
+      int read = disk.read(buffer);
+      if (read < 0) {
+        throw new IOException("The disk ended " + left + " bytes early");
+      }
+      buffer.flip();
+      while (buffer.hasRemaining()) {
+        out.write(buffer);
+      }
+      left -= read;
+    }
+  }
+
+  private static void show(DiskInfo info, Output output) {
+    output.print(json(info), out -> print(out, info));
+  }
+
+  private static Map<String, Object> json(DiskInfo info) {
+    BlockCounts b = info.blocks();
+    Map<String, Object> json =
+        Output.object(
+            "type",
+            Output.camel(info.type()),
+            "virtualSize",
+            info.virtualSize().bytes(),
+            "blockSize",
+            info.blockSize().bytes(),
+            "logicalSectorSize",
+            info.logicalSectorSize(),
+            "physicalSectorSize",
+            info.physicalSectorSize(),
+            "diskId",
+            info.diskId().toString(),
+            "dataWriteGuid",
+            info.dataWriteGuid().toString(),
+            "creator",
+            info.creator(),
+            "fileSize",
+            info.fileSize().bytes(),
+            "log",
+            Output.camel(info.log()),
+            "logEntries",
+            info.logEntries(),
+            "blocks",
+            Output.object(
+                "fullyPresent",
+                b.fullyPresent(),
+                "partiallyPresent",
+                b.partiallyPresent(),
+                "zero",
+                b.zero(),
+                "unmapped",
+                b.unmapped(),
+                "notPresent",
+                b.notPresent(),
+                "undefined",
+                b.undefined()));
+    info.parent().ifPresent(parent -> json.put("parent", parent));
+    return json;
+  }
+
+  private static void print(PrintWriter out, DiskInfo info) {
+    out.printf("type            %s%n", Output.camel(info.type()));
+    out.printf("virtual size    %s (%d bytes)%n", info.virtualSize(), info.virtualSize().bytes());
+    out.printf("file size       %s (%d bytes)%n", info.fileSize(), info.fileSize().bytes());
+    out.printf("block size      %s%n", info.blockSize());
+    out.printf(
+        "sectors         %d logical, %d physical%n",
+        info.logicalSectorSize(), info.physicalSectorSize());
+    out.printf("disk id         %s%n", info.diskId());
+    out.printf("data write GUID %s%n", info.dataWriteGuid());
+    out.printf("creator         %s%n", info.creator());
+    out.printf("log             %s, %d entries%n", Output.camel(info.log()), info.logEntries());
+    out.printf(
+        "blocks          %d in the file, %d not, %d in all%n",
+        info.blocks().fullyPresent() + info.blocks().partiallyPresent(),
+        info.blocks().total() - info.blocks().fullyPresent() - info.blocks().partiallyPresent(),
+        info.blocks().total());
+    info.parent().ifPresent(parent -> out.printf("parent          %s%n", parent));
+  }
+
+  private static void print(PrintWriter out, DiskCheck check) {
+    out.println(Output.camel(check.status()));
+    check
+        .findings()
+        .forEach(
+            f ->
+                out.printf(
+                    "%s %s at %d: %s%n",
+                    Output.camel(f.severity()), f.code(), f.offset(), f.message()));
+  }
+}

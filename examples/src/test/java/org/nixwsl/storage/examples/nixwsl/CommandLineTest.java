@@ -1,0 +1,100 @@
+package org.nixwsl.storage.examples.nixwsl;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.nixwsl.storage.testkit.Damage;
+import org.nixwsl.storage.testkit.ScratchDirectory;
+import org.nixwsl.storage.testkit.StoreFixture;
+
+class CommandLineTest {
+  @Test
+  void wrongUsageExitsWith2() {
+    assertThat(Cli.run().exitCode()).isEqualTo(NixWsl.USAGE);
+    assertThat(Cli.run("vhdx").exitCode()).isEqualTo(NixWsl.USAGE);
+    assertThat(Cli.run("vhdx", "create", "x.vhdx").exitCode()).isEqualTo(NixWsl.USAGE);
+    assertThat(Cli.run("vhdx", "create", "x.vhdx", "--size", "big").exitCode())
+        .isEqualTo(NixWsl.USAGE);
+    assertThat(
+            Cli.run("migrate", "plan", "--instance", "../evil", "--directory", "/tmp").exitCode())
+        .isEqualTo(NixWsl.USAGE);
+    assertThat(Cli.run("store", "verify", "/", "--threads", "0").exitCode())
+        .isEqualTo(NixWsl.USAGE);
+  }
+
+  @Test
+  void aNewDiskIsDescribedInCamelCaseWithIntegers(@TempDir Path folder) {
+    Cli created = Cli.run("vhdx", "create", folder.resolve("x.vhdx"), "--size", "2T", "--json");
+    assertThat(created.exitCode()).isZero();
+    assertThat(created.json())
+        .containsEntry("type", "dynamic")
+        .containsEntry("virtualSize", 2L << 40)
+        .containsEntry("blockSize", 1 << 20)
+        .containsEntry("log", "clean")
+        .containsKeys("diskId", "dataWriteGuid", "creator", "fileSize", "logEntries");
+    assertThat(created.json().get("blocks"))
+        .isEqualTo(
+            Map.of(
+                "fullyPresent", 0,
+                "partiallyPresent", 0,
+                "zero", 0,
+                "unmapped", 0,
+                "notPresent", 2 << 20,
+                "undefined", 0));
+
+    Cli checked = Cli.run("vhdx", "check", folder.resolve("x.vhdx"), "--json");
+    assertThat(checked.exitCode()).isZero();
+    assertThat(checked.json()).isEqualTo(Map.of("status", "clean", "findings", List.of()));
+  }
+
+  @Test
+  void readingBeyondTheDiskIsWrongUsage(@TempDir Path folder) {
+    Path disk = folder.resolve("x.vhdx");
+    Cli.run("vhdx", "create", disk, "--size", "4M");
+    assertThat(Cli.run("vhdx", "read", disk, "--offset", "5M").exitCode()).isEqualTo(NixWsl.USAGE);
+    assertThat(Cli.run("vhdx", "read", disk, "--offset", "3M", "--length", "2M").exitCode())
+        .isEqualTo(NixWsl.USAGE);
+  }
+
+  @Test
+  void aHealthyStoreExitsWith0AndADamagedOneWith1() throws IOException {
+    assumeTrue(
+        System.getProperty("os.name").equals("Linux"),
+        "skipped: Linux, where stores are, is missing");
+    try (ScratchDirectory scratch = ScratchDirectory.in(Path.of("/var/tmp"), "nixwsl-test-")) {
+      StoreFixture store =
+          StoreFixture.create(Files.createDirectory(scratch.path().resolve("root")), 3);
+
+      Cli healthy = Cli.run("store", "verify", store.root(), "--json");
+      assertThat(healthy.exitCode()).isZero();
+      assertThat(healthy.json()).containsEntry("status", "ok").containsEntry("findings", List.of());
+
+      String damaged = store.damage(Damage.FLIP_BYTE).paths().iterator().next();
+      Cli verified = Cli.run("store", "verify", store.root(), "--level", "contents", "--json");
+      assertThat(verified.exitCode()).isEqualTo(NixWsl.FINDINGS);
+      assertThat(verified.json()).containsEntry("status", "damaged");
+      assertThat(verified.out()).contains(damaged).contains("\"modified\"");
+    }
+  }
+
+  @Test
+  void theModuleIsPrintedAsItIs() {
+    Cli rendered =
+        Cli.run(
+            "config",
+            "render",
+            "--instance",
+            "nixos",
+            "--storage-id",
+            "6f1d5b1e-0c0a-4d0e-9a77-3a1f0d7c2b10");
+    assertThat(rendered.exitCode()).isZero();
+    assertThat(rendered.out()).contains("6f1d5b1e-0c0a-4d0e-9a77-3a1f0d7c2b10").endsWith("}\n");
+  }
+}

@@ -1,0 +1,141 @@
+package org.nixwsl.storage.core.migrate;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.nixwsl.storage.error.CommandException;
+import org.nixwsl.storage.error.ConflictException;
+import org.nixwsl.storage.error.DiskException;
+import org.nixwsl.storage.error.EnvironmentException;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.IntegrityException;
+import org.nixwsl.storage.error.OperationCancelledException;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.error.StateLeft;
+import org.nixwsl.storage.error.StorageSdkException;
+import org.nixwsl.storage.store.CopyReport;
+import org.nixwsl.storage.store.StoreFinding;
+
+/** How a migration fails: the right type of error, with the state that it leaves. */
+final class Failures {
+  /** So many paths are named in a message; the error carries them all. */
+  private static final int NAMED = 5;
+
+  private Failures() {}
+
+  /** Throws if there is a refusal: its own error when there is one, a list when there are more. */
+  static void refuse(List<Problem> refusals) {
+    if (refusals.size() == 1) {
+      throw errorOf(refusals.get(0));
+    }
+    if (!refusals.isEmpty()) {
+      throw new ConflictException(
+          Problem.of(
+              ErrorCode.PLAN_REFUSED,
+              "The store cannot be moved, for "
+                  + refusals.size()
+                  + " reasons: "
+                  + refusals.stream()
+                      .map(p -> p.message() + " [" + p.code() + "]")
+                      .collect(Collectors.joining(" ")),
+              refusals.stream().map(Problem::remedy).distinct().collect(Collectors.joining(" "))));
+    }
+  }
+
+  /** The error of the kind that a problem with such a code is thrown as. */
+  static StorageSdkException errorOf(Problem problem) {
+    return switch (problem.code()) {
+      case NOT_A_VHDX,
+          VHDX_UNSUPPORTED,
+          VHDX_CORRUPT,
+          VHDX_DIRTY,
+          VHDX_IN_USE,
+          VHDX_BAD_GEOMETRY,
+          WRONG_STORAGE,
+          DISK_NOT_BLANK,
+          NOT_MOUNTED ->
+          new DiskException(problem);
+      case ALREADY_EXISTS,
+          STORAGE_BUSY,
+          STORE_IN_USE,
+          STORE_CHANGED,
+          TARGET_NOT_EMPTY,
+          TARGET_INSIDE_SOURCE,
+          PLAN_REFUSED ->
+          new ConflictException(problem);
+      default -> new EnvironmentException(problem);
+    };
+  }
+
+  /**
+   * Passes a report on if the source had no damage.
+   *
+   * @throws IntegrityException {@code SOURCE_DAMAGED} with all damaged paths
+   */
+  static CopyReport requireSound(CopyReport report) {
+    List<StoreFinding> damage =
+        report.findings().stream().filter(f -> f.verdict().damage()).toList();
+    if (damage.isEmpty()) {
+      return report;
+    }
+    String names =
+        damage.stream()
+            .limit(NAMED)
+            .map(f -> f.path() + " (" + f.verdict() + ")")
+            .collect(Collectors.joining(", "));
+    throw new IntegrityException(
+        Problem.of(
+            ErrorCode.SOURCE_DAMAGED,
+            "The store is not moved, because "
+                + damage.size()
+                + " of its paths differ from what its database says: "
+                + names
+                + (damage.size() > NAMED ? ", ..." : "")
+                + ".",
+            "Repair the source with nix-store --repair-path, or delete the paths, and call again."),
+        damage);
+  }
+
+  /** A report that says one thing more. */
+  static CopyReport withNote(CopyReport report, String note) {
+    List<String> notes = new ArrayList<>(report.notes());
+    notes.add(note);
+    return new CopyReport(
+        report.paths(),
+        report.files(),
+        report.inodes(),
+        report.bytes(),
+        report.duration(),
+        report.reread(),
+        report.findings(),
+        report.leftOut(),
+        notes);
+  }
+
+  /**
+   * The same error, saying that the whole migration leaves another state than the step that failed.
+   * What was suppressed while cleaning up goes along.
+   */
+  static StorageSdkException leaving(StorageSdkException e, StateLeft state) {
+    if (e.stateLeft() == state) {
+      return e;
+    }
+    Problem problem = e.problem().leaving(state);
+    StorageSdkException same;
+    if (e instanceof IntegrityException integrity) {
+      same = new IntegrityException(problem, integrity.findings());
+    } else if (e instanceof CommandException command) {
+      same = new CommandException(problem, command.command(), command.exitCode(), command.output());
+    } else if (e instanceof OperationCancelledException) {
+      return new OperationCancelledException(problem, e);
+    } else if (e instanceof DiskException) {
+      return new DiskException(problem, e);
+    } else if (e instanceof ConflictException) {
+      return new ConflictException(problem, e);
+    } else {
+      return new EnvironmentException(problem, e);
+    }
+    same.addSuppressed(e);
+    return same;
+  }
+}

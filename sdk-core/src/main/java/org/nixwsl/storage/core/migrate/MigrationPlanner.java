@@ -1,0 +1,270 @@
+package org.nixwsl.storage.core.migrate;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.nixwsl.storage.VhdxManager;
+import org.nixwsl.storage.WslMounter;
+import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.platform.StoreHost;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.disk.ByteSize;
+import org.nixwsl.storage.disk.DiskInfo;
+import org.nixwsl.storage.disk.DiskType;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.error.StorageSdkException;
+import org.nixwsl.storage.migrate.MigrationPlan;
+import org.nixwsl.storage.migrate.MigrationPlan.Step;
+import org.nixwsl.storage.migrate.MigrationRequest;
+import org.nixwsl.storage.migrate.Stage;
+import org.nixwsl.storage.mount.MountedStorage;
+import org.nixwsl.storage.mount.StorageLocation;
+import org.nixwsl.storage.store.CopyRequest;
+import org.nixwsl.storage.store.NixStore;
+
+/** Looks at source, disk and machine, and changes nothing. Immutable. */
+final class MigrationPlanner {
+  // Guesses for the estimates: a middling SSD behind a virtual disk, two cores.
+  private static final long COPIED_BYTES_A_SECOND = 120_000_000;
+  private static final long READ_BYTES_A_SECOND = 400_000_000;
+  private static final long INODES_A_SECOND = 8_000;
+
+  private final VhdxManager vhdx;
+  private final WslMounter mounter;
+  private final StoreHost host;
+
+  MigrationPlanner(VhdxManager vhdx, WslMounter mounter, StoreHost host) {
+    this.vhdx = vhdx;
+    this.mounter = mounter;
+    this.host = host;
+  }
+
+  /** The copy that a migration to a mounted storage makes. */
+  static CopyRequest copyRequest(MigrationRequest request, MountedStorage mounted) {
+    CopyRequest.Builder copy =
+        CopyRequest.builder()
+            .source(request.source())
+            .target(NixStore.ofNixDirectory(mounted.instanceDirectory(request.instance())));
+    request.threads().ifPresent(copy::threads);
+    return copy.build();
+  }
+
+  MigrationPlan plan(MigrationRequest request, Operation operation)
+      throws IOException, InterruptedException {
+    Findings found = new Findings();
+    StoreHost.Measure measure = measure(request, found, operation);
+    found.refusals.addAll(mounter.refusals(request.storage()));
+    MountedStorage mounted = found.asked(() -> mounter.state(request.storage()).orElse(null));
+    if (mounted != null && found.refusals.isEmpty()) {
+      target(request, mounted, measure, found, operation);
+    } else if (mounted == null
+        && request.storage().location() instanceof StorageLocation.VhdxFile disk) {
+      diskToAttach(request, disk.file(), measure, found);
+    }
+    if (request.storage().location() instanceof StorageLocation.VhdxFile disk) {
+      volume(disk.file(), measure, found);
+    }
+    return new MigrationPlan(
+        request,
+        measure.paths(),
+        measure.inodes(),
+        ByteSize.ofBytes(measure.diskBytes()),
+        steps(request, measure),
+        found.refusals,
+        found.notes);
+  }
+
+  private StoreHost.Measure measure(MigrationRequest request, Findings found, Operation operation)
+      throws IOException, InterruptedException {
+    try {
+      return host.measure(request.source(), operation);
+    } catch (StorageSdkException e) {
+      found.add(e);
+      return new StoreHost.Measure(0, 0, 0, 0);
+    }
+  }
+
+  private void target(
+      MigrationRequest request,
+      MountedStorage mounted,
+      StoreHost.Measure measure,
+      Findings found,
+      Operation operation)
+      throws IOException, InterruptedException {
+    Optional<UUID> known = request.storage().fileSystemUuid();
+    if (known.isPresent() && !known.equals(mounted.fileSystemUuid())) {
+      found.refuse(
+          ErrorCode.WRONG_STORAGE,
+          "The storage is known by the UUID "
+              + known.get()
+              + ", and what is mounted at "
+              + PathBytes.printable(mounted.mountPoint())
+              + " has "
+              + mounted.fileSystemUuid().map(Object::toString).orElse("none that can be read")
+              + ".",
+          "Mount the right disk, or correct the UUID.");
+    }
+    found.refusals.addAll(host.refusals(copyRequest(request, mounted), measure, operation));
+  }
+
+  private void diskToAttach(
+      MigrationRequest request, Path file, StoreHost.Measure measure, Findings found) {
+    if (Files.exists(file)) {
+      if (request.createDisk().isPresent()) {
+        found.notes.add(PathBytes.printable(file) + " is there already and is used as it is.");
+      }
+      DiskInfo info = found.asked(() -> vhdx.inspect(file));
+      if (info != null) {
+        room(info.virtualSize(), measure, found);
+      }
+      return;
+    }
+    Path folder = file.getParent();
+    if (folder == null || !Files.isDirectory(folder)) {
+      found.refuse(
+          ErrorCode.NOT_FOUND,
+          "The disk cannot be made: the folder of " + PathBytes.printable(file) + " is not there.",
+          "Make the folder, or correct the name.");
+    }
+    if (request.createDisk().isEmpty()) {
+      found.refuse(
+          ErrorCode.NOT_FOUND,
+          "The disk " + PathBytes.printable(file) + " is not there.",
+          "Correct the name, or say in the request (createDisk) that it is to be made.");
+    } else {
+      room(request.createDisk().get().virtualSize(), measure, found);
+    }
+  }
+
+  private static void room(ByteSize size, StoreHost.Measure measure, Findings found) {
+    long bytes = Ext4Room.usableBytes(size.bytes());
+    if (measure.diskBytes() > bytes || measure.inodes() > Ext4Room.usableInodes(size.bytes())) {
+      found.refuse(
+          ErrorCode.NO_SPACE,
+          "The store takes "
+              + ByteSize.ofBytes(measure.diskBytes())
+              + " in "
+              + measure.inodes()
+              + " files and directories, and a disk of "
+              + size
+              + " holds about "
+              + ByteSize.ofBytes(bytes)
+              + " in "
+              + Ext4Room.usableInodes(size.bytes())
+              + ".",
+          "Use a larger disk: a dynamic one takes only what is written to it.");
+    }
+  }
+
+  /** A dynamic disk grows while it is written to, and a full volume under it loses writes. */
+  private void volume(Path file, StoreHost.Measure measure, Findings found) throws IOException {
+    Path folder = file.getParent();
+    if (folder == null || !Files.isDirectory(folder)) {
+      return;
+    }
+    long present = Files.exists(file) ? presentBytes(file) : 0;
+    long growth = Ext4Room.written(measure) - present;
+    long free = Files.getFileStore(folder).getUsableSpace();
+    if (growth > free) {
+      found.refuse(
+          ErrorCode.NO_SPACE,
+          "The disk would grow by about "
+              + ByteSize.ofBytes(growth)
+              + ", and the volume of "
+              + PathBytes.printable(file)
+              + " has "
+              + ByteSize.ofBytes(free)
+              + " left.",
+          "Make room on that volume, or keep the disk on another one.");
+    } else if (growth + present > free) {
+      found.notes.add(
+          "Whether the volume of the disk has enough room ("
+              + ByteSize.ofBytes(free)
+              + ") depends on how much of the disk is free inside.");
+    }
+  }
+
+  /** Blocks that are in the file already may be free inside, so that nothing has to grow. */
+  private long presentBytes(Path file) {
+    try {
+      DiskInfo info = vhdx.inspect(file);
+      return info.type() == DiskType.FIXED
+          ? Long.MAX_VALUE / 2
+          : info.blocks().fullyPresent() * info.blockSize().bytes();
+    } catch (StorageSdkException toldAboveOrBeingWritten) {
+      return 0;
+    }
+  }
+
+  private static List<Step> steps(MigrationRequest request, StoreHost.Measure measure) {
+    List<Step> steps = new ArrayList<>();
+    long inodeSeconds = measure.inodes() / INODES_A_SECOND;
+    steps.add(step(Stage.PREFLIGHT, "Look whether everything is as planned", inodeSeconds));
+    if (request.storage().location() instanceof StorageLocation.VhdxFile disk) {
+      String file = PathBytes.printable(disk.file());
+      if (Files.notExists(disk.file()) && request.createDisk().isPresent()) {
+        ByteSize size = request.createDisk().get().virtualSize();
+        steps.add(step(Stage.DISK, "Create " + file + " with " + size, 0));
+      }
+      steps.add(step(Stage.ATTACH, "Attach " + file + ", format it if it is blank, mount it", 1));
+    } else {
+      steps.add(step(Stage.ATTACH, "Prove that the storage is mounted", 0));
+    }
+    steps.add(
+        step(
+            Stage.COPY,
+            "Copy " + measure.paths() + " store paths, hashing what is read",
+            measure.diskBytes() / COPIED_BYTES_A_SECOND + inodeSeconds));
+    steps.add(step(Stage.STATE, "Copy profiles, roots and logs, then the database", 1));
+    steps.add(
+        step(
+            Stage.PROVE,
+            "Read everything back and compare it with the database",
+            measure.narBytes() / READ_BYTES_A_SECOND + inodeSeconds));
+    steps.add(step(Stage.COMMIT, "Write the id: from here on the target is the store", 0));
+    if (request.detachAtEnd() && request.storage().location() instanceof StorageLocation.VhdxFile) {
+      steps.add(step(Stage.DETACH, "Unmount and detach the disk", 1));
+    }
+    return steps;
+  }
+
+  private static Step step(Stage stage, String text, long seconds) {
+    return new Step(stage, text, Duration.ofMillis(100 + seconds * 1000));
+  }
+
+  /** What was found so far. */
+  private static final class Findings {
+    private final List<Problem> refusals = new ArrayList<>();
+    private final List<String> notes = new ArrayList<>();
+
+    void refuse(ErrorCode code, String message, String remedy) {
+      refusals.add(Problem.of(code, message, remedy));
+    }
+
+    /** What cannot be done is a reason to refuse; what the caller stopped is not. */
+    void add(StorageSdkException e) {
+      if (e.code() == ErrorCode.CANCELLED) {
+        throw e;
+      }
+      refusals.add(e.problem());
+    }
+
+    /** Null if there is no answer, and if asking failed. */
+    <T> @Nullable T asked(Supplier<@Nullable T> question) {
+      try {
+        return question.get();
+      } catch (StorageSdkException e) {
+        add(e);
+        return null;
+      }
+    }
+  }
+}

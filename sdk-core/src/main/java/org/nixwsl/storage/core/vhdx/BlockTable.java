@@ -1,0 +1,59 @@
+package org.nixwsl.storage.core.vhdx;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.LongBuffer;
+import org.jspecify.annotations.Nullable;
+import org.nixwsl.storage.core.vhdx.format.DiskBytes;
+import org.nixwsl.storage.core.vhdx.format.Geometry;
+import org.nixwsl.storage.core.vhdx.format.Region;
+
+/**
+ * The block allocation table, paged: of up to 513 MiB only the pages in use are in memory, 1 MiB at
+ * most. The entries of a disk are known to lie inside the region, and the region inside the file.
+ * Not thread-safe.
+ */
+final class BlockTable {
+  /** 16 KiB: the entries of 2 GiB of disk with blocks of 1 MiB. */
+  private static final int ENTRIES_PER_PAGE = 2048;
+
+  private static final int PAGES = 64;
+
+  private final DiskBytes file;
+  private final Region region;
+  private final long entries;
+  private final @Nullable LongBuffer[] pages = new LongBuffer[PAGES];
+  private final long[] numbers = new long[PAGES];
+
+  BlockTable(DiskBytes file, Region region, Geometry geometry) {
+    this.file = file;
+    this.region = region;
+    this.entries = geometry.entries();
+  }
+
+  /** An entry, as it stands; the index is from 0 to the number of entries in use, excluded. */
+  long entry(long index) throws IOException {
+    long number = index / ENTRIES_PER_PAGE;
+    int slot = (int) (number % PAGES);
+    LongBuffer page = pages[slot];
+    if (page == null || numbers[slot] != number) {
+      long first = number * ENTRIES_PER_PAGE;
+      int length = (int) Math.min(ENTRIES_PER_PAGE, entries - first) * Geometry.ENTRY_LENGTH;
+      ByteBuffer bytes = file.read(offsetOf(first), length);
+      page = bytes.asLongBuffer();
+      pages[slot] = page;
+      numbers[slot] = number;
+    }
+    return page.get((int) (index % ENTRIES_PER_PAGE));
+  }
+
+  /** Where an entry is in the file, in bytes. */
+  long offsetOf(long index) {
+    return region.offset() + index * Geometry.ENTRY_LENGTH;
+  }
+
+  /** How many entries are in use. */
+  long entries() {
+    return entries;
+  }
+}

@@ -1,0 +1,103 @@
+package org.nixwsl.storage.core.vhdx;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.util.UUID;
+import org.nixwsl.storage.core.vhdx.format.DiskMetadata;
+import org.nixwsl.storage.core.vhdx.format.Fields;
+import org.nixwsl.storage.core.vhdx.format.FileIdentifier;
+import org.nixwsl.storage.core.vhdx.format.Geometry;
+import org.nixwsl.storage.core.vhdx.format.Header;
+import org.nixwsl.storage.core.vhdx.format.Region;
+import org.nixwsl.storage.core.vhdx.format.RegionTable;
+import org.nixwsl.storage.disk.ByteSize;
+import org.nixwsl.storage.disk.DiskSpec;
+import org.nixwsl.storage.disk.DiskType;
+import org.nixwsl.storage.error.DiskException;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
+
+/**
+ * What a new disk looks like. The order is that of Windows: log, metadata, block table, then the
+ * blocks as they come.
+ */
+final class DiskCreation {
+  /** What the file says of its maker; for people only. */
+  static final String CREATOR = "NixOS-WSL Storage SDK 0.1.0";
+
+  /** The smallest disk that Windows makes. */
+  private static final long SMALLEST_DISK = 3L * Fields.MIB;
+
+  private static final Region LOG = new Region("the log", Fields.MIB, Fields.MIB);
+  private static final Region METADATA = new Region("the metadata", LOG.end(), Fields.MIB);
+
+  private DiskCreation() {}
+
+  /**
+   * The geometry that a user asks for.
+   *
+   * @throws DiskException {@code VHDX_BAD_GEOMETRY} if no disk of ours can be like that
+   */
+  static Geometry geometry(DiskSpec spec) {
+    long size = spec.virtualSize().bytes();
+    if (size < SMALLEST_DISK || size > Geometry.LARGEST_DISK || size % Fields.MIB != 0) {
+      throw badGeometry(
+          "a disk of " + describe(spec.virtualSize()),
+          "Choose a multiple of 1 MiB from 3 MiB to 64 TiB.");
+    }
+    if (!Geometry.blockSizeAllowed(spec.blockSize().bytes())) {
+      throw badGeometry(
+          "blocks of " + describe(spec.blockSize()), "Choose a power of two from 1M to 256M.");
+    }
+    for (int sector : new int[] {spec.logicalSectorSize(), spec.physicalSectorSize()}) {
+      if (!Geometry.sectorSizeAllowed(sector)) {
+        throw badGeometry("sectors of " + sector + " bytes", "Choose 512 or 4096.");
+      }
+    }
+    return new Geometry(
+        DiskType.DYNAMIC,
+        size,
+        spec.blockSize().bytes(),
+        spec.logicalSectorSize(),
+        spec.physicalSectorSize());
+  }
+
+  /**
+   * Writes a disk that has no block yet into an empty file. The file is as long as its table of
+   * blocks needs; the parts that are zeros are not written, only the length is set, because Windows
+   * refuses to attach files that were made with holes on purpose.
+   */
+  static void write(FileChannel file, Geometry geometry) throws IOException {
+    long tableLength =
+        Fields.roundUpToMib(geometry.entriesWithAllBitmaps() * Geometry.ENTRY_LENGTH);
+    Region table = new Region("the block table", METADATA.end(), tableLength);
+    put(file, table.end() - 1, Fields.zeros(1));
+    put(file, 0, FileIdentifier.encode(CREATOR));
+    UUID fileWriteGuid = UUID.randomUUID();
+    UUID dataWriteGuid = UUID.randomUUID();
+    ByteBuffer regions = RegionTable.encode(METADATA, table);
+    for (int copy = 0; copy < 2; copy++) {
+      Header header = Header.of(copy, fileWriteGuid, dataWriteGuid, LOG.offset(), LOG.length());
+      put(file, Header.offsetOf(copy), header.encode());
+      put(file, RegionTable.offsetOf(copy), regions.duplicate());
+    }
+    put(file, METADATA.offset(), DiskMetadata.encode(geometry, UUID.randomUUID()));
+  }
+
+  private static void put(FileChannel file, long offset, ByteBuffer bytes) throws IOException {
+    long at = offset;
+    while (bytes.hasRemaining()) {
+      at += file.write(bytes, at);
+    }
+  }
+
+  private static String describe(ByteSize size) {
+    return size.bytes() + " bytes (" + size.display() + ")";
+  }
+
+  private static DiskException badGeometry(String what, String remedy) {
+    return new DiskException(
+        Problem.of(ErrorCode.VHDX_BAD_GEOMETRY, "A VHDX cannot have " + what + ".", remedy));
+  }
+}

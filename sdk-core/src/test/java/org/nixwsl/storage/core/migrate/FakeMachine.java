@@ -1,0 +1,228 @@
+package org.nixwsl.storage.core.migrate;
+
+import java.io.IOException;
+import java.nio.channels.SeekableByteChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import org.nixwsl.storage.RunOptions;
+import org.nixwsl.storage.VhdxManager;
+import org.nixwsl.storage.WslMounter;
+import org.nixwsl.storage.core.platform.StoreHost;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.core.run.StageProgress;
+import org.nixwsl.storage.disk.BlockCounts;
+import org.nixwsl.storage.disk.ByteSize;
+import org.nixwsl.storage.disk.DiskCheck;
+import org.nixwsl.storage.disk.DiskInfo;
+import org.nixwsl.storage.disk.DiskSpec;
+import org.nixwsl.storage.disk.DiskType;
+import org.nixwsl.storage.disk.LogState;
+import org.nixwsl.storage.error.EnvironmentException;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.event.CancellationToken;
+import org.nixwsl.storage.mount.MountedStorage;
+import org.nixwsl.storage.mount.SharedStorage;
+import org.nixwsl.storage.store.CopyReport;
+import org.nixwsl.storage.store.CopyRequest;
+import org.nixwsl.storage.store.NixStore;
+import org.nixwsl.storage.store.StoreFinding;
+
+/**
+ * A machine without a disk: it keeps what a real one would keep, writes down every change in order,
+ * and can fail, or have the caller cancel, at any of them.
+ */
+final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
+  final List<String> changes = new ArrayList<>();
+  final List<StoreFinding> findings = new ArrayList<>();
+  final List<Problem> mounterRefusals = new ArrayList<>();
+  final List<Problem> targetRefusals = new ArrayList<>();
+  final CancellationToken token = new CancellationToken();
+  final UUID diskId = UUID.randomUUID();
+
+  StoreHost.Measure measure = new StoreHost.Measure(10, 900, 100, 1000);
+  Optional<Problem> badSource = Optional.empty();
+  Optional<Problem> badDisk = Optional.empty();
+  ByteSize virtualSize = ByteSize.gibibytes(1);
+  boolean formatted;
+  boolean mounted;
+  boolean committed;
+  boolean unmountFails;
+  int failAt = -1;
+  int cancelAt = -1;
+
+  private final MountedStorage place =
+      new MountedStorage(
+          Path.of("/fake/mount"), "/dev/fake", Optional.of(UUID.randomUUID()), "ext4");
+
+  /** Notes a change before it is made; fails instead of making it when its time has come. */
+  private void change(String what) {
+    if (changes.size() == cancelAt) {
+      token.cancel();
+    }
+    boolean fails = changes.size() == failAt;
+    changes.add(what);
+    if (fails) {
+      throw new EnvironmentException(Problem.of(ErrorCode.IO_FAILED, "Fault.", "None."));
+    }
+  }
+
+  @Override
+  public DiskInfo create(Path file, DiskSpec spec, RunOptions options) {
+    change("create");
+    try {
+      Files.writeString(file, "disk");
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+    virtualSize = spec.virtualSize();
+    return inspect(file);
+  }
+
+  @Override
+  public DiskInfo inspect(Path file) {
+    if (Files.notExists(file)) {
+      throw new EnvironmentException(Problem.of(ErrorCode.NOT_FOUND, "Gone.", "None."));
+    }
+    badDisk.ifPresent(
+        problem -> {
+          throw Failures.errorOf(problem);
+        });
+    return new DiskInfo(
+        DiskType.DYNAMIC,
+        virtualSize,
+        ByteSize.mebibytes(1),
+        512,
+        4096,
+        diskId,
+        UUID.randomUUID(),
+        "fake",
+        ByteSize.ofBytes(4),
+        LogState.CLEAN,
+        0,
+        new BlockCounts(formatted ? 3 : 0, 0, 0, 0, 100, 0),
+        Optional.empty());
+  }
+
+  @Override
+  public DiskCheck check(Path file) {
+    throw new AssertionError("not used");
+  }
+
+  @Override
+  public SeekableByteChannel openForReading(Path file) {
+    throw new AssertionError("not used");
+  }
+
+  @Override
+  public MountedStorage ensureMounted(SharedStorage storage, RunOptions options) {
+    change("mount");
+    mounted = true;
+    return place;
+  }
+
+  @Override
+  public MountedStorage prepareBlankDisk(SharedStorage storage, RunOptions options) {
+    change("format and mount");
+    formatted = true;
+    mounted = true;
+    return place;
+  }
+
+  @Override
+  public void unmount(SharedStorage storage, RunOptions options) {
+    changes.add("unmount");
+    if (unmountFails) {
+      throw Failures.errorOf(Problem.of(ErrorCode.STORAGE_BUSY, "In use.", "Wait."));
+    }
+    mounted = false;
+  }
+
+  @Override
+  public List<Problem> refusals(SharedStorage storage) {
+    return mounterRefusals;
+  }
+
+  @Override
+  public Optional<MountedStorage> state(SharedStorage storage) {
+    return mounted ? Optional.of(place) : Optional.empty();
+  }
+
+  @Override
+  public Measure measure(NixStore store, Operation operation) {
+    badSource.ifPresent(
+        problem -> {
+          throw Failures.errorOf(problem);
+        });
+    return measure;
+  }
+
+  @Override
+  public List<Problem> refusals(CopyRequest request, Measure size, Operation operation) {
+    return targetRefusals;
+  }
+
+  @Override
+  public CopySession begin(CopyRequest request, Operation operation) {
+    if (!targetRefusals.isEmpty()) {
+      throw Failures.errorOf(targetRefusals.get(0));
+    }
+    change("begin " + request.target().directory());
+    return new Session();
+  }
+
+  private final class Session implements CopySession {
+    @Override
+    public void copyPaths(StageProgress progress) {
+      change("paths");
+      progress.expect(1000, 10);
+      progress.advance(1000, 10);
+    }
+
+    @Override
+    public void copyState(StageProgress progress) {
+      change("state");
+    }
+
+    @Override
+    public void prove(StageProgress progress) throws IOException {
+      change("prove");
+      progress.expect(1000, 10);
+    }
+
+    @Override
+    public void commit(UUID storageId) {
+      change("commit");
+      committed = true;
+    }
+
+    @Override
+    public void finish() {
+      throw new AssertionError("a migration commits");
+    }
+
+    @Override
+    public CopyReport report() {
+      return new CopyReport(
+          10,
+          90,
+          90,
+          ByteSize.ofBytes(900),
+          Duration.ZERO,
+          Duration.ZERO,
+          findings,
+          List.of(),
+          List.of("a note"));
+    }
+
+    @Override
+    public void close() {
+      changes.add("close");
+    }
+  }
+}

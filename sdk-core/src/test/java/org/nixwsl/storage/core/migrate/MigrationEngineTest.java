@@ -1,0 +1,364 @@
+package org.nixwsl.storage.core.migrate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.nixwsl.storage.RunOptions;
+import org.nixwsl.storage.core.platform.StoreHost;
+import org.nixwsl.storage.core.run.Ticker;
+import org.nixwsl.storage.disk.ByteSize;
+import org.nixwsl.storage.disk.DiskSpec;
+import org.nixwsl.storage.error.ConflictException;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.IntegrityException;
+import org.nixwsl.storage.error.OperationCancelledException;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.error.StateLeft;
+import org.nixwsl.storage.error.StorageSdkException;
+import org.nixwsl.storage.event.StorageEvent;
+import org.nixwsl.storage.migrate.MigrationPlan;
+import org.nixwsl.storage.migrate.MigrationReport;
+import org.nixwsl.storage.migrate.MigrationRequest;
+import org.nixwsl.storage.migrate.Stage;
+import org.nixwsl.storage.mount.InstanceName;
+import org.nixwsl.storage.mount.SharedStorage;
+import org.nixwsl.storage.mount.StorageLocation;
+import org.nixwsl.storage.store.NixStore;
+import org.nixwsl.storage.store.StoreFinding;
+import org.nixwsl.storage.store.Verdict;
+
+/** The order of a migration, and what is left of one that fails at any point. */
+final class MigrationEngineTest {
+  private static final List<String> WHOLE =
+      List.of(
+          "create",
+          "format and mount",
+          "begin /fake/mount/one",
+          "paths",
+          "state",
+          "prove",
+          "commit",
+          "close",
+          "unmount");
+
+  private final FakeMachine machine = new FakeMachine();
+  private final EventGrammar events = new EventGrammar();
+  private final MigrationEngine engine =
+      new MigrationEngine(machine, machine, machine, Ticker.system());
+  private final RunOptions options =
+      RunOptions.builder().on(StorageEvent.class, events).cancelWith(machine.token).build();
+
+  @TempDir private Path folder = Path.of("/");
+  private Path file = folder;
+
+  @BeforeEach
+  void nameTheDisk() {
+    file = folder.resolve("disk.vhdx");
+  }
+
+  private MigrationRequest.Builder request() {
+    return MigrationRequest.builder()
+        .source(NixStore.ofRoot(Path.of("/")))
+        .instance(InstanceName.of("one"));
+  }
+
+  private MigrationRequest newDisk() {
+    return request()
+        .storage(SharedStorage.onVhdx(file))
+        .createDisk(DiskSpec.ofSize(ByteSize.gibibytes(64)))
+        .detachAtEnd(true)
+        .build();
+  }
+
+  private MigrationRequest existingDisk() throws IOException {
+    Files.writeString(file, "disk");
+    return request().storage(SharedStorage.onVhdx(file)).build();
+  }
+
+  @Test
+  void movesInThisOrderAndReportsEachStage() {
+    MigrationPlan plan = engine.plan(newDisk());
+    assertThat(plan.refusals()).isEmpty();
+    assertThat(machine.changes).isEmpty();
+    MigrationReport report = engine.run(plan, options);
+    assertThat(machine.changes).isEqualTo(WHOLE);
+    List<Stage> stages =
+        List.of(
+            Stage.PREFLIGHT,
+            Stage.DISK,
+            Stage.ATTACH,
+            Stage.COPY,
+            Stage.STATE,
+            Stage.PROVE,
+            Stage.COMMIT,
+            Stage.DETACH);
+    assertThat(plan.steps()).extracting(MigrationPlan.Step::stage).isEqualTo(stages);
+    assertThat(report.stages())
+        .extracting(MigrationReport.StageTime::stage)
+        .isEqualTo(stages)
+        .isEqualTo(events.succeeded());
+    assertThat(report.diskFileSize()).contains(ByteSize.ofBytes(4));
+    assertThat(report.copy().notes()).containsExactly("a note");
+    events.check(StorageEvent.Completed.class);
+  }
+
+  @Test
+  void leavesTheStorageAttachedWhenNotAskedToDetachIt() throws IOException {
+    machine.formatted = true;
+    engine.run(engine.plan(existingDisk()), options);
+    assertThat(machine.changes)
+        .startsWith("mount", "begin /fake/mount/one")
+        .endsWith("commit", "close");
+    assertThat(machine.mounted).isTrue();
+  }
+
+  @Test
+  void formatsADiskThatIsThereOnlyWhenItWasNeverWrittenTo() throws IOException {
+    engine.run(engine.plan(existingDisk()), options);
+    assertThat(machine.changes).startsWith("format and mount");
+  }
+
+  @Test
+  void neverAttachesOrDetachesADirectory() {
+    machine.mounted = true;
+    MigrationRequest request =
+        request()
+            .storage(SharedStorage.inDirectory(folder))
+            .createDisk(DiskSpec.ofSize(ByteSize.gibibytes(64)))
+            .detachAtEnd(true)
+            .build();
+    MigrationReport report = engine.run(engine.plan(request), options);
+    assertThat(machine.changes).startsWith("mount").doesNotContain("create", "unmount");
+    assertThat(report.diskFileSize()).isEmpty();
+  }
+
+  @Nested
+  final class WhenAStepFails {
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 2, 3, 4, 5, 6})
+    void takesBackWhatItMadeAndTheNextRunSucceeds(int step) {
+      machine.failAt = step;
+      MigrationPlan plan = engine.plan(newDisk());
+      StorageSdkException e =
+          catchThrowableOfType(StorageSdkException.class, () -> engine.run(plan, options));
+      assertThat(e.code()).isEqualTo(ErrorCode.IO_FAILED);
+      assertLeft(e, step);
+      events.check(StorageEvent.Failed.class);
+      machine.failAt = -1;
+      engine.run(engine.plan(newDisk()));
+      assertThat(machine.committed).isTrue();
+    }
+
+    /** A cancellation at a step lets that step end and no further one begin. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 2, 3, 4, 5})
+    void aCancellationThereDoesTheSame(int step) {
+      machine.cancelAt = step;
+      MigrationPlan plan = engine.plan(newDisk());
+      StorageSdkException e =
+          catchThrowableOfType(OperationCancelledException.class, () -> engine.run(plan, options));
+      assertThat(e.code()).isEqualTo(ErrorCode.CANCELLED);
+      assertThat(machine.changes).startsWith(WHOLE.subList(0, step + 1).toArray(new String[0]));
+      assertThat(machine.changes).doesNotContain("commit");
+      assertLeft(e, step + 1);
+      events.check(StorageEvent.Cancelled.class);
+    }
+
+    private void assertLeft(StorageSdkException e, int step) {
+      assertThat(machine.committed).isFalse();
+      assertThat(machine.mounted).isFalse();
+      assertThat(Files.exists(file)).isEqualTo(step >= 2);
+      assertThat(e.stateLeft())
+          .isEqualTo(step >= 2 ? StateLeft.RESUMABLE : StateLeft.NOTHING_CHANGED);
+      if (step >= 3) {
+        assertThat(machine.changes).containsSequence("close", "unmount");
+      }
+    }
+  }
+
+  @Test
+  void aCancellationAtTheCommitComesTooLate() {
+    machine.cancelAt = 6;
+    MigrationReport report = engine.run(engine.plan(newDisk()), options);
+    assertThat(machine.committed).isTrue();
+    assertThat(report.copy().notes()).anyMatch(n -> n.contains("still attached"));
+    events.check(StorageEvent.Completed.class);
+  }
+
+  @Test
+  void aStorageThatCannotBeDetachedAtTheEndIsANoteAndNoFailure() {
+    machine.unmountFails = true;
+    MigrationReport report = engine.run(engine.plan(newDisk()), options);
+    assertThat(report.copy().notes()).hasSize(2).anyMatch(n -> n.contains("STORAGE_BUSY"));
+    assertThat(events.succeeded()).doesNotContain(Stage.DETACH);
+    events.check(StorageEvent.Completed.class);
+  }
+
+  @Test
+  void aStorageThatCannotBeTakenBackIsToldWithTheFailure() {
+    machine.unmountFails = true;
+    machine.failAt = 4;
+    StorageSdkException e =
+        catchThrowableOfType(
+            StorageSdkException.class, () -> engine.run(engine.plan(newDisk()), options));
+    assertThat(e.code()).isEqualTo(ErrorCode.IO_FAILED);
+    assertThat(e.stateLeft()).isEqualTo(StateLeft.NEEDS_CLEANUP);
+    assertThat(e)
+        .cause()
+        .satisfies(
+            cause -> assertThat(cause.getSuppressed()[0]).hasMessageContaining("STORAGE_BUSY"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 2, 3, 4, 5})
+  void whatWasAttachedBeforeStaysAttachedWhenAStepFails(int step) throws IOException {
+    machine.mounted = true;
+    machine.formatted = true;
+    machine.failAt = step;
+    MigrationPlan plan = engine.plan(existingDisk());
+    assertThat(catchThrowableOfType(StorageSdkException.class, () -> engine.run(plan, options)))
+        .isNotNull();
+    assertThat(machine.mounted).isTrue();
+    assertThat(machine.changes).doesNotContain("unmount");
+  }
+
+  @Test
+  void aDamagedSourceIsNotCommitted() {
+    machine.findings.add(new StoreFinding("/nix/store/a", Verdict.MODIFIED, "hash"));
+    machine.findings.add(new StoreFinding("/nix/store/b", Verdict.METADATA, "mode"));
+    IntegrityException e =
+        catchThrowableOfType(
+            IntegrityException.class, () -> engine.run(engine.plan(newDisk()), options));
+    assertThat(e.code()).isEqualTo(ErrorCode.SOURCE_DAMAGED);
+    assertThat(e.findings()).containsExactly(machine.findings.get(0));
+    assertThat(e.stateLeft()).isEqualTo(StateLeft.RESUMABLE);
+    assertThat(e.getMessage()).contains("/nix/store/a (MODIFIED)");
+    assertThat(machine.changes).contains("paths").doesNotContain("state", "commit");
+  }
+
+  @Nested
+  final class APlanRefuses {
+    @Test
+    void aDiskThatIsNotThereAndNotToBeMade() {
+      assertRefused(request().storage(SharedStorage.onVhdx(file)).build(), ErrorCode.NOT_FOUND);
+    }
+
+    @Test
+    void aDiskWhoseFolderIsNotThere() {
+      file = folder.resolve("absent/disk.vhdx");
+      assertRefused(newDisk(), ErrorCode.NOT_FOUND);
+    }
+
+    @Test
+    void aFileThatIsNoDisk() throws IOException {
+      machine.badDisk = problem(ErrorCode.NOT_A_VHDX);
+      assertRefused(existingDisk(), ErrorCode.NOT_A_VHDX);
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {1L << 35, 1L << 20})
+    void aDiskThatIsTooSmall(long bytes) throws IOException {
+      machine.measure = new StoreHost.Measure(10, 1, bytes >> 15, bytes);
+      machine.virtualSize = ByteSize.ofBytes(bytes);
+      assertRefused(existingDisk(), ErrorCode.NO_SPACE);
+    }
+
+    @Test
+    void moreFilesThanTheDiskHasInodes() throws IOException {
+      machine.measure = new StoreHost.Measure(10, 1, (1L << 16) + 1, 1 << 20);
+      assertRefused(existingDisk(), ErrorCode.NO_SPACE);
+    }
+
+    @Test
+    void aVolumeTooFullForTheDiskToGrow() {
+      machine.measure = new StoreHost.Measure(10, 1, 1, 1L << 44);
+      assertRefused(
+          request()
+              .storage(SharedStorage.onVhdx(file))
+              .createDisk(DiskSpec.ofSize(ByteSize.tebibytes(60)))
+              .build(),
+          ErrorCode.NO_SPACE);
+    }
+
+    @Test
+    void aSourceThatIsNoStore() {
+      machine.badSource = problem(ErrorCode.NOT_A_STORE);
+      assertRefused(newDisk(), ErrorCode.NOT_A_STORE);
+    }
+
+    @Test
+    void whatMounterAndTargetRefuse() throws IOException {
+      machine.formatted = true;
+      machine.mounted = true;
+      machine.targetRefusals.add(problem(ErrorCode.TARGET_NOT_EMPTY).get());
+      assertRefused(existingDisk(), ErrorCode.TARGET_NOT_EMPTY);
+      machine.mounterRefusals.add(problem(ErrorCode.NOT_ROOT).get());
+      assertRefused(existingDisk(), ErrorCode.NOT_ROOT);
+    }
+
+    @Test
+    void aMountedDiskWithAnotherUuid() throws IOException {
+      machine.mounted = true;
+      Files.writeString(file, "disk");
+      SharedStorage other =
+          SharedStorage.builder()
+              .location(new StorageLocation.VhdxFile(file))
+              .fileSystemUuid(UUID.randomUUID())
+              .build();
+      assertRefused(request().storage(other).build(), ErrorCode.WRONG_STORAGE);
+    }
+
+    @Test
+    void withEveryReasonAtOnce() {
+      machine.badSource = problem(ErrorCode.NOT_A_STORE);
+      machine.mounterRefusals.add(problem(ErrorCode.TOOL_MISSING).get());
+      file = folder.resolve("absent/disk.vhdx");
+      MigrationPlan plan = engine.plan(newDisk());
+      assertThat(plan.refusals())
+          .extracting(Problem::code)
+          .containsExactly(ErrorCode.NOT_A_STORE, ErrorCode.TOOL_MISSING, ErrorCode.NOT_FOUND);
+      ConflictException e =
+          catchThrowableOfType(ConflictException.class, () -> engine.run(plan, options));
+      assertThat(e.code()).isEqualTo(ErrorCode.PLAN_REFUSED);
+      assertThat(e.getMessage()).contains("[NOT_A_STORE]", "[TOOL_MISSING]", "[NOT_FOUND]");
+      assertThat(machine.changes).isEmpty();
+    }
+
+    @Test
+    void whatHasChangedSinceThePlanWasMade() {
+      MigrationPlan plan = engine.plan(newDisk());
+      assertThat(plan.runnable()).isTrue();
+      machine.mounterRefusals.add(problem(ErrorCode.NOT_ROOT).get());
+      StorageSdkException e =
+          catchThrowableOfType(StorageSdkException.class, () -> engine.run(plan, options));
+      assertThat(e.code()).isEqualTo(ErrorCode.NOT_ROOT);
+      assertThat(e.stateLeft()).isEqualTo(StateLeft.NOTHING_CHANGED);
+      assertThat(machine.changes).isEmpty();
+    }
+
+    private void assertRefused(MigrationRequest request, ErrorCode code) {
+      MigrationPlan plan = engine.plan(request);
+      assertThat(plan.refusals()).extracting(Problem::code).containsExactly(code);
+      StorageSdkException e =
+          catchThrowableOfType(StorageSdkException.class, () -> engine.run(plan, options));
+      assertThat(e.code()).isEqualTo(code);
+      assertThat(machine.changes).isEmpty();
+    }
+
+    private static Optional<Problem> problem(ErrorCode code) {
+      return Optional.of(Problem.of(code, "Refused.", "None."));
+    }
+  }
+}

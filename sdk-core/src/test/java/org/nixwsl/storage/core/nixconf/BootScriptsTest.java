@@ -1,0 +1,311 @@
+package org.nixwsl.storage.core.nixconf;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.fasterxml.jackson.jr.ob.JSON;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.nixwsl.storage.core.escape.Interpreters;
+import org.nixwsl.storage.core.escape.ShText;
+import org.nixwsl.storage.core.process.Command;
+import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.run.Operation;
+
+/**
+ * The embedded scripts, run for real in a mount namespace of their own: a {@code /nix} of the root
+ * disk and one of the shared disk, whose shims say which of the two they come from. Nothing waits:
+ * {@code sleep} is a program of the test.
+ */
+class BootScriptsTest {
+  private static final String ID = "6f1d5b1e-0c0a-4d0e-9a77-3a1f0d7c2b10";
+  private static final String SYSTEM = "store/00000000000000000000000000000000-nixos-system";
+
+  private static final String MOUNTED = "mount --bind \"$diskDir\" \"$mountPoint\"";
+  private static final String NOT_MOUNTED = ":";
+
+  @TempDir Path scratch;
+  private final Map<String, String> values = new LinkedHashMap<>();
+  private Path root;
+  private Path disk;
+
+  @BeforeEach
+  void layOutBothDisks() throws IOException {
+    assumeTrue("root".equals(System.getProperty("user.name")), "skipped: root is missing");
+    Interpreters.needs("unshare");
+    Interpreters.needs("bash");
+    assumeTrue(Files.isDirectory(Path.of("/nix")), "skipped: /nix is missing");
+    root = nix("root-nix", "root disk");
+    disk = nix("disk/main", "shared disk");
+    Files.writeString(disk.resolve(".nix-storage-id"), ID + "\n");
+    Files.createDirectories(scratch.resolve("wsl/nixstorage"));
+    Files.writeString(scratch.resolve("armed"), "");
+    Files.writeString(scratch.resolve("kmsg"), "");
+    Files.createDirectories(scratch.resolve("bin"));
+    program(scratch.resolve("bin/sleep"), "echo \"$1\" >> " + scratch.resolve("slept"));
+    values.put("instance", "main");
+    values.put("storageId", ID);
+    values.put("runDir", scratch.resolve("run").toString());
+    values.put("armedFile", scratch.resolve("armed").toString());
+    values.put("forceRescueFile", scratch.resolve("force-rescue").toString());
+    values.put("mountPoint", scratch.resolve("wsl/nixstorage").toString());
+    values.put("waitSeconds", "15");
+    values.put("shim", "/nix/store/shim/bin/systemd-shim");
+    values.put("PATH", scratch.resolve("bin") + ":/usr/bin:/bin:/usr/sbin:/sbin");
+  }
+
+  @Test
+  void bootsFromTheSharedDiskAndHandsArgumentsOn() throws IOException {
+    assertThat(boot(MOUNTED)).isEqualTo("shared disk [--unit=a b] []");
+    assertThat(report())
+        .containsEntry("version", 1)
+        .containsEntry("decision", "disk")
+        .containsEntry("source", scratch.resolve("wsl/nixstorage/main").toString())
+        .containsEntry("storageId", ID);
+    assertThat(scratch.resolve("run/active")).exists();
+    assertThat(scratch.resolve("run/rescue")).doesNotExist();
+    assertThat(scratch.resolve("slept")).doesNotExist();
+    assertThat(disk.resolve(".nix-storage-probe")).isEmptyFile();
+  }
+
+  @Test
+  void unarmedItBootsAtOnceFromTheRootDiskWithoutRescue() throws IOException {
+    Files.delete(scratch.resolve("armed"));
+    Files.writeString(scratch.resolve("force-rescue"), "");
+    assertThat(boot(NOT_MOUNTED)).startsWith("root disk");
+    assertThat(report()).containsEntry("decision", "unarmed");
+    assertThat(scratch.resolve("run/rescue")).doesNotExist();
+    assertThat(scratch.resolve("run/active")).doesNotExist();
+    assertThat(scratch.resolve("slept")).doesNotExist();
+  }
+
+  @Test
+  void waitsNoLongerThanWasSet() throws IOException {
+    rescued(NOT_MOUNTED, "nothing is mounted on");
+    assertThat(Files.readAllLines(scratch.resolve("slept"))).hasSize(60).containsOnly("0.25");
+  }
+
+  @Test
+  void takesADiskThatComesLate() throws IOException {
+    program(
+        scratch.resolve("bin/sleep"),
+        "mount --bind " + scratch.resolve("disk") + " " + scratch.resolve("wsl/nixstorage"));
+    assertThat(boot(NOT_MOUNTED)).startsWith("shared disk");
+  }
+
+  @Test
+  void aDirectoryThatWslLeftBehindIsNoDisk() throws IOException {
+    values.put("waitSeconds", "0");
+    rescued("cp -a " + scratch.resolve("disk") + "/. \"$mountPoint\"", "nothing is mounted on");
+  }
+
+  @Test
+  void rescuesWhenAsked() throws IOException {
+    Files.writeString(scratch.resolve("force-rescue"), "");
+    rescued(MOUNTED, "force-rescue exists");
+  }
+
+  @Test
+  void rescuesFromAMoveThatWasNotCommitted() throws IOException {
+    Files.delete(disk.resolve(".nix-storage-id"));
+    rescued(MOUNTED, ".nix-storage-id is missing");
+  }
+
+  @Test
+  void aHostileIdCanNeitherForgeTheReportNorSteerTheTerminal() throws IOException {
+    Files.writeString(
+        disk.resolve(".nix-storage-id"), "\",\"decision\":\"disk\u001b[2J\\é" + "x".repeat(99999));
+    rescued(MOUNTED, "wrong disk: the id in");
+    assertThat(scratch.resolve("run/rescue")).content().matches("[\\x20-\\x7e\n]*");
+    assertThat(Files.size(scratch.resolve("run/boot.json"))).isLessThan(1000);
+  }
+
+  @Test
+  void writesThroughNoLinkOfTheDisk() throws IOException {
+    Path victim = Files.writeString(scratch.resolve("victim"), "precious");
+    Files.createSymbolicLink(disk.resolve(".nix-storage-probe"), victim);
+    assertThat(boot(MOUNTED)).startsWith("shared disk");
+    assertThat(victim).hasContent("precious");
+  }
+
+  @Test
+  void rescuesFromADiskMountedReadOnly() throws IOException {
+    rescued(MOUNTED + "; mount -o remount,bind,ro \"$mountPoint\"", "is not writable");
+  }
+
+  @Test
+  void rescuesFromAStoreWithoutDatabase() throws IOException {
+    Files.writeString(disk.resolve("var/nix/db/db.sqlite"), "");
+    rescued(MOUNTED, "has no Nix database");
+  }
+
+  @Test
+  void rescuesFromAProfileThatLeadsOutOfTheStore() throws IOException {
+    for (String target : List.of("/etc", "/nix/store/../../etc", "/nix/store/..", "system")) {
+      Files.delete(disk.resolve("var/nix/profiles/system"));
+      Files.createSymbolicLink(disk.resolve("var/nix/profiles/system"), Path.of(target));
+      rescued(MOUNTED, "the system profile in");
+    }
+  }
+
+  @Test
+  void rescuesFromASystemWithoutSystemd() throws IOException {
+    Files.delete(disk.resolve("store/systemd/lib/systemd/systemd"));
+    rescued(MOUNTED, "has no systemd");
+  }
+
+  @Test
+  void rescuesFromASystemdThatDoesNotRun() throws IOException {
+    program(disk.resolve("store/systemd/lib/systemd/systemd"), "exit 3");
+    rescued(MOUNTED, "systemd does not run from");
+  }
+
+  @Test
+  void rescuesWhenTheRootDiskLacksTheSystem() throws IOException {
+    Files.delete(root.resolve(SYSTEM).resolve("activate"));
+    rescued(MOUNTED, "seed older than disk");
+  }
+
+  @Test
+  void seedsTheRootDiskAndSyncsBeforeTheProfileNamesIt() throws IOException {
+    fakeNix("exit 0");
+    assertThat(seed("profile").exitCode()).isZero();
+    assertThat(Files.readAllLines(scratch.resolve("calls")))
+        .containsExactly(
+            "nix --extra-experimental-features nix-command copy --no-check-sigs --to RUN/root-disk "
+                + scratch.resolve("system"),
+            "sync -f RUN/root-disk",
+            "nix-env --store RUN/root-disk --profile RUN/root-disk/nix/var/nix/profiles/system"
+                + " --set "
+                + scratch.resolve("system"),
+            "sync -f RUN/root-disk");
+  }
+
+  @Test
+  void aTestedSystemIsCopiedButNotMadeTheOneToBoot() throws IOException {
+    fakeNix("exit 0");
+    assertThat(seed("").exitCode()).isZero();
+    assertThat(scratch.resolve("calls")).content().contains("copy").doesNotContain("nix-env");
+  }
+
+  @Test
+  void aCopyThatFailsLeavesTheProfileAndFails() throws IOException {
+    fakeNix("exit 1");
+    assertThat(seed("profile").exitCode()).isNotZero();
+    assertThat(scratch.resolve("calls")).content().doesNotContain("nix-env");
+  }
+
+  @Test
+  void seedsNothingWhileTheRootDiskIsInUse() throws IOException {
+    fakeNix("exit 0");
+    Files.delete(scratch.resolve("run/active"));
+    assertThat(seed("profile").exitCode()).isZero();
+    assertThat(scratch.resolve("calls")).doesNotExist();
+  }
+
+  private void rescued(String preparation, String reason) throws IOException {
+    assertThat(boot(preparation)).startsWith("root disk [--unit=a b]");
+    assertThat(report())
+        .containsEntry("decision", "rescue")
+        .hasEntrySatisfying("reason", said -> assertThat((String) said).contains(reason));
+    assertThat(scratch.resolve("run/rescue")).content().contains("Reason: ").contains(reason);
+    assertThat(scratch.resolve("kmsg")).content().contains("<4>nix-storage: rescue boot: ");
+    assertThat(scratch.resolve("run/active")).doesNotExist();
+  }
+
+  /** What the shim printed: the disk it came from and its arguments. */
+  private String boot(String preparation) throws IOException {
+    Path script = script("init.sh", Template.resource("nix-storage-init.sh"));
+    ProcessRunner.Result result =
+        inNamespace(preparation + "\nexec bash " + script + " '--unit=a b' ''\n");
+    assertThat(result.exitCode()).as(result.allText()).isZero();
+    return result.text();
+  }
+
+  private ProcessRunner.Result seed(String argument) throws IOException {
+    Path script = script("seed.sh", Template.resource("nix-storage-seed.sh"));
+    return inNamespace("exec bash " + script + " " + scratch.resolve("system") + " " + argument);
+  }
+
+  private Map<String, Object> report() throws IOException {
+    return JSON.std.mapFrom(Files.readString(scratch.resolve("run/boot.json")));
+  }
+
+  private ProcessRunner.Result inNamespace(String body) throws IOException {
+    String driver =
+        "set -e\n"
+            + "diskDir="
+            + ShText.quoted(scratch.resolve("disk").toString())
+            + "\n"
+            + "mountPoint="
+            + ShText.quoted(scratch.resolve("wsl/nixstorage").toString())
+            + "\n"
+            + "mount --bind "
+            + root
+            + " /nix\n"
+            + "[ ! -e /dev/kmsg ] || mount --bind "
+            + scratch.resolve("kmsg")
+            + " /dev/kmsg\n"
+            + body;
+    Command command =
+        Command.of("unshare", "--mount", "--propagation", "private", "bash", "-s")
+            .reading(Interpreters.utf8(driver));
+    return Operation.quiet("test", operation -> new ProcessRunner().run(command, operation));
+  }
+
+  private Path script(String name, String text) throws IOException {
+    StringBuilder all = new StringBuilder();
+    values.forEach(
+        (key, value) -> all.append(key).append('=').append(ShText.quoted(value)).append('\n'));
+    return Files.writeString(scratch.resolve(name), all + text);
+  }
+
+  /** A {@code /nix} with a profile, a system, its systemd and a shim that names it. */
+  private Path nix(String directory, String name) throws IOException {
+    Path nix = scratch.resolve(directory);
+    Files.createDirectories(nix.resolve("var/nix/profiles"));
+    Files.createDirectories(nix.resolve("var/nix/db"));
+    Files.writeString(nix.resolve("var/nix/db/db.sqlite"), "SQLite format 3");
+    Files.createSymbolicLink(nix.resolve("var/nix/profiles/system"), Path.of("system-7-link"));
+    Files.createSymbolicLink(
+        nix.resolve("var/nix/profiles/system-7-link"), Path.of("/nix").resolve(SYSTEM));
+    program(nix.resolve(SYSTEM).resolve("activate"), "");
+    Files.createSymbolicLink(nix.resolve(SYSTEM).resolve("systemd"), Path.of("/nix/store/systemd"));
+    program(nix.resolve("store/systemd/lib/systemd/systemd"), "echo systemd 257");
+    program(
+        nix.resolve("store/shim/bin/systemd-shim"), "printf '" + name + "'; printf ' [%s]' \"$@\"");
+    return nix;
+  }
+
+  /** Stands in for Nix: writes down how it is called, with the run directory as RUN. */
+  private void fakeNix(String copyEnds) throws IOException {
+    Files.createDirectories(scratch.resolve("run"));
+    Files.createDirectories(scratch.resolve("system"));
+    Files.writeString(scratch.resolve("run/active"), "");
+    String note =
+        "line=\"${0##*/} $*\"; run="
+            + scratch.resolve("run")
+            + "\n"
+            + "printf '%s\\n' \"${line//$run/RUN}\" >> "
+            + scratch.resolve("calls")
+            + "\n";
+    for (String name : List.of("sync", "nix-env")) {
+      program(scratch.resolve("bin").resolve(name), note);
+    }
+    program(scratch.resolve("bin/nix"), note + copyEnds);
+  }
+
+  private static void program(Path file, String body) throws IOException {
+    Files.createDirectories(file.getParent());
+    Files.writeString(file, "#!/bin/bash\n" + body + "\n");
+    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
+  }
+}

@@ -1,0 +1,204 @@
+package org.nixwsl.storage.core.nixconf;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Random;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.nixwsl.storage.config.NixModuleSettings;
+import org.nixwsl.storage.core.escape.Interpreters;
+import org.nixwsl.storage.core.process.Command;
+import org.nixwsl.storage.mount.InstanceName;
+import org.nixwsl.storage.mount.MountName;
+
+class NixModuleRendererTest {
+  private static final UUID ID = UUID.fromString("6f1d5b1e-0c0a-4d0e-9a77-3a1f0d7c2b10");
+  private static final List<String> OWN_STORE =
+      List.of("|/run/nix-storage/active", "|!/etc/nix-storage.armed");
+
+  @TempDir Path scratch;
+
+  @Test
+  void rendersTheApprovedFile() throws IOException {
+    String rendered = rendered();
+    Path got = Files.writeString(Path.of("target", "nix-storage.nix"), rendered);
+    assertThat(rendered)
+        .as("if the change is meant: cp %s src/test/resources/.../approved.nix", got)
+        .isEqualTo(resource("approved.nix"));
+  }
+
+  @Test
+  void equalSettingsGiveEqualText() {
+    assertThat(rendered()).isEqualTo(rendered());
+  }
+
+  @Test
+  void linesEndWithALineFeedAndTheTextIsPlain() {
+    assertThat(rendered()).matches("[\\x20-\\x7e\n]*\n").doesNotContain(" \n");
+  }
+
+  @Test
+  void nixParsesItForAllSettings() throws IOException {
+    Interpreters.needs("nix-instantiate");
+    Random random = new Random(20);
+    for (int wait = 0; wait <= 15; wait++) {
+      String name = name(random, 1 + random.nextInt(63));
+      NixModuleSettings settings =
+          NixModuleSettings.builder()
+              .instance(InstanceName.of(name))
+              .mountName(MountName.of(name(random, 1 + random.nextInt(63))))
+              .storageId(new UUID(random.nextLong(), random.nextLong()))
+              .waitSeconds(wait)
+              .build();
+      String rendered = new NixModuleRenderer().render(settings);
+      new Interpreters(scratch).parses(rendered);
+      assertThat(rendered).contains("instance = \"" + name + "\";");
+    }
+  }
+
+  @Test
+  void nixHandsTheScriptsOnUnchanged() throws IOException {
+    Map<?, ?> module = evaluated("");
+    assertThat((String) module.get("init"))
+        .startsWith("#!/bin/bash\n")
+        .contains(
+            "\ninstance='main'\n",
+            "\nstorageId='" + ID + "'\n",
+            "\nmountPoint='/mnt/wsl/nixstorage'\n",
+            "\nwaitSeconds='15'\n",
+            "\nshim='/nix/store/stub-utils/bin/systemd-shim'\n",
+            "\nPATH='/usr/bin:/usr/bin'\n")
+        .endsWith("\n" + Template.resource("nix-storage-init.sh"));
+    assertThat((String) module.get("seed"))
+        .contains("\nPATH='/usr/bin:/usr/bin:/nix/store/stub-nix/bin'\n")
+        .endsWith("\n" + Template.resource("nix-storage-seed.sh"));
+  }
+
+  @Test
+  void bashAcceptsEveryScript() throws IOException {
+    Interpreters.needs("bash");
+    Map<?, ?> module = evaluated("");
+    for (String script : List.of("init", "seed", "bootLoader", "activation", "shell")) {
+      byte[] text = Interpreters.utf8((String) Objects.requireNonNull(module.get(script)));
+      Interpreters.run(Command.of("bash", "-n", "-s").reading(text));
+    }
+  }
+
+  @Test
+  void theHookTakesTheActivationStepOfTheShim() throws IOException {
+    Map<?, ?> module = evaluated("");
+    assertThat(module.get("activationSteps")).isEqualTo(List.of("shimSystemd"));
+    assertThat((String) module.get("activation"))
+        .contains("ln -sfn /nix/store/stub-nix-storage-init /sbin/.init.new\n")
+        .contains("mv -T /sbin/.init.new /sbin/init\n")
+        .doesNotContain("systemd-shim");
+  }
+
+  @Test
+  void nixMayChangeAStoreOnlyWhereItIsTheInstancesOwn() throws IOException {
+    Map<?, ?> module = evaluated("");
+    assertThat(condition(module, "services", "nix-daemon")).isEqualTo(OWN_STORE);
+    assertThat(condition(module, "sockets", "nix-daemon")).isEqualTo(OWN_STORE);
+    assertThat(condition(module, "services", "nix-gc")).isEqualTo(OWN_STORE);
+  }
+
+  @Test
+  void addsNoGarbageCollection() throws IOException {
+    Map<?, ?> module = evaluated("gc = false;");
+    assertThat(at(module, "services", "nix-gc")).isNull();
+    assertThat(module.get("hasGc")).isEqualTo(false);
+  }
+
+  @Test
+  void theVerifyServiceOnlyReads() throws IOException {
+    String script = (String) at(evaluated(""), "services", "nix-storage-verify", "script");
+    assertThat(script)
+        .isEqualTo(
+            "exec nix --extra-experimental-features nix-command store verify --all --no-trust");
+  }
+
+  @Test
+  void wslWaitsLongerThanTheHook() throws IOException {
+    assertThat(at(evaluated(""), "wslConf", "boot", "initTimeout")).isEqualTo(40000);
+  }
+
+  @Test
+  void followsTheRootOfTheDrives() throws IOException {
+    assertThat((String) evaluated("root = \"/\";").get("init"))
+        .contains("\nmountPoint='/wsl/nixstorage'\n");
+  }
+
+  @Test
+  void evaluationStopsWhereTheModuleCouldNotWork() throws IOException {
+    assertThat(failed("")).isEmpty();
+    assertThat(failed("root = \"/my drives\";")).singleElement().asString().contains("root");
+    assertThat(failed("mountFsTab = true;")).singleElement().asString().contains("mountFsTab");
+    assertThat(failed("fileSystems.\"/nix\" = { };")).singleElement().asString().contains("/nix");
+  }
+
+  @Test
+  void hostileNamesDoNotGetAsFarAsHere() {
+    for (String name :
+        List.of("", ".", "..", "-x", "a b", "a/b", "a\"", "a${b}", "a''", "a\n", "é", "A")) {
+      assertThatIllegalArgumentException().isThrownBy(() -> InstanceName.of(name));
+      assertThatIllegalArgumentException().isThrownBy(() -> MountName.of(name));
+    }
+  }
+
+  private List<?> failed(String arguments) throws IOException {
+    return (List<?>) Objects.requireNonNull(evaluated(arguments).get("failed"));
+  }
+
+  private static @Nullable Object condition(Map<?, ?> module, String kind, String unit) {
+    return at(module, kind, unit, "unitConfig", "ConditionPathExists");
+  }
+
+  private static @Nullable Object at(Map<?, ?> map, String... keys) {
+    Object value = map;
+    for (String key : keys) {
+      value = value instanceof Map<?, ?> inner ? inner.get(key) : null;
+    }
+    return value;
+  }
+
+  private static String rendered() {
+    return new NixModuleRenderer()
+        .render(
+            NixModuleSettings.builder().instance(InstanceName.of("main")).storageId(ID).build());
+  }
+
+  private Map<?, ?> evaluated(String arguments) throws IOException {
+    Interpreters.needs("nix-instantiate");
+    Files.writeString(scratch.resolve("module.nix"), rendered());
+    Files.writeString(scratch.resolve("stub.nix"), resource("stub.nix"));
+    return (Map<?, ?>)
+        new Interpreters(scratch)
+            .evaluate("import ./stub.nix { module = ./module.nix; " + arguments + " }");
+  }
+
+  private static String name(Random random, int length) {
+    String first = "abcdefghijklmnopqrstuvwxyz0123456789";
+    StringBuilder name = new StringBuilder().append(first.charAt(random.nextInt(36)));
+    while (name.length() < length) {
+      name.append((first + "._-").charAt(random.nextInt(39)));
+    }
+    return name.toString();
+  }
+
+  private static String resource(String name) throws IOException {
+    try (InputStream in = NixModuleRendererTest.class.getResourceAsStream(name)) {
+      return new String(Objects.requireNonNull(in, name).readAllBytes(), StandardCharsets.UTF_8);
+    }
+  }
+}

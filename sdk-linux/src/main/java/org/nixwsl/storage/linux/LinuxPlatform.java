@@ -1,0 +1,37 @@
+package org.nixwsl.storage.linux;
+
+import org.nixwsl.storage.StoreVerifier;
+import org.nixwsl.storage.WslMounter;
+import org.nixwsl.storage.core.platform.Platform;
+import org.nixwsl.storage.core.platform.StoreHost;
+import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.run.Ticker;
+import org.nixwsl.storage.linux.copy.LinuxStoreHost;
+import org.nixwsl.storage.linux.disk.LoopMounter;
+import org.nixwsl.storage.linux.verify.StoreVerifyEngine;
+
+/** Linux: the stores are here, and a disk is a loop device. */
+public final class LinuxPlatform implements Platform {
+  /** For {@link java.util.ServiceLoader}. */
+  public LinuxPlatform() {}
+
+  @Override
+  public boolean suitsThisMachine() {
+    return System.getProperty("os.name").equals("Linux");
+  }
+
+  @Override
+  public WslMounter mounter(ProcessRunner processes, Ticker ticker) {
+    return new LoopMounter(processes, ticker);
+  }
+
+  @Override
+  public StoreVerifier verifier(ProcessRunner processes, Ticker ticker) {
+    return new StoreVerifyEngine(processes, ticker);
+  }
+
+  @Override
+  public StoreHost storeHost(ProcessRunner processes, Ticker ticker) {
+    return new LinuxStoreHost(processes, ticker);
+  }
+}

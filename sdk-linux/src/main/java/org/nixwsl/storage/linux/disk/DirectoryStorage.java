@@ -1,0 +1,115 @@
+package org.nixwsl.storage.linux.disk;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.error.DiskException;
+import org.nixwsl.storage.error.EnvironmentException;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.mount.MountedStorage;
+import org.nixwsl.storage.mount.StorageLocation.MountedDirectory;
+
+/** Storage that is mounted already: nothing is attached, only proven. Needs no root. */
+final class DirectoryStorage {
+  /** File systems with owners, hard links, symlinks and any name, kept on a device. */
+  private static final Set<String> SUITABLE =
+      Set.of("ext4", "xfs", "btrfs", "f2fs", "zfs", "bcachefs");
+
+  private final Ext4 devices;
+
+  DirectoryStorage(Ext4 devices) {
+    this.devices = devices;
+  }
+
+  /** Every reason not to use the directory. */
+  List<Problem> refusals(MountedDirectory location) throws IOException {
+    Path directory = location.directory();
+    if (!Files.isDirectory(directory)) {
+      return List.of(
+          Problem.of(
+              ErrorCode.NOT_FOUND,
+              "The storage "
+                  + PathBytes.printable(directory)
+                  + " is not there, or is not a directory.",
+              "Mount its file system and make the directory, or correct the name."));
+    }
+    MountTable.Entry mount = mountOf(directory);
+    if (!SUITABLE.contains(mount.type())) {
+      return List.of(
+          Problem.of(
+              ErrorCode.UNSUITABLE_FILE_SYSTEM,
+              "The storage "
+                  + PathBytes.printable(directory)
+                  + " lies on "
+                  + mount.type()
+                  + ", which does not keep a store safely.",
+              "Use a directory on one of " + SUITABLE.stream().sorted().toList() + "."));
+    }
+    if (!mount.writable()) {
+      return List.of(
+          Problem.of(
+              ErrorCode.WRONG_STORAGE,
+              "The storage " + PathBytes.printable(directory) + " is mounted read-only.",
+              "Look at the kernel's messages (dmesg) and mount it for writing."));
+    }
+    return List.of();
+  }
+
+  /** What is seen of the directory, suitable or not; empty when it is not there. */
+  Optional<MountedStorage> look(MountedDirectory location, Operation operation)
+      throws IOException, InterruptedException {
+    Path directory = location.directory();
+    if (!Files.isDirectory(directory)) {
+      return Optional.empty();
+    }
+    MountTable.Entry mount = mountOf(directory);
+    boolean device =
+        mount.source().startsWith("/dev/") && Files.isReadable(Path.of(mount.source()));
+    return Optional.of(
+        new MountedStorage(
+            directory,
+            mount.source(),
+            device ? devices.uuidOn(mount.source(), operation) : Optional.empty(),
+            mount.type()));
+  }
+
+  /** Proves that the directory can be used, and that it is the right one where that is known. */
+  MountedStorage prove(MountedDirectory location, Optional<UUID> expected, Operation operation)
+      throws IOException, InterruptedException {
+    for (Problem problem : refusals(location)) {
+      throw problem.code() == ErrorCode.WRONG_STORAGE
+          ? new DiskException(problem)
+          : new EnvironmentException(problem);
+    }
+    MountedStorage seen = look(location, operation).orElseThrow();
+    if (expected.isPresent() && !expected.equals(seen.fileSystemUuid())) {
+      throw new DiskException(
+          Problem.of(
+              ErrorCode.WRONG_STORAGE,
+              "The file system of "
+                  + PathBytes.printable(location.directory())
+                  + " has the UUID "
+                  + seen.fileSystemUuid().map(UUID::toString).orElse("that cannot be read")
+                  + ", and the storage is known by "
+                  + expected.get()
+                  + ".",
+              "Mount the right file system there, or correct the UUID."));
+    }
+    return seen;
+  }
+
+  private static MountTable.Entry mountOf(Path directory) throws IOException {
+    byte[] real = PathBytes.of(directory.toRealPath());
+    return MountTable.ofThisProcess()
+        .holding(new String(real, StandardCharsets.ISO_8859_1))
+        .orElseThrow(() -> new IOException("No mount holds " + PathBytes.printable(directory)));
+  }
+}

@@ -1,0 +1,317 @@
+package org.nixwsl.storage.linux.disk;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.nixwsl.storage.RunOptions;
+import org.nixwsl.storage.WslMounter;
+import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.core.run.Ticker;
+import org.nixwsl.storage.core.run.UndoStack;
+import org.nixwsl.storage.error.ConflictException;
+import org.nixwsl.storage.error.DiskException;
+import org.nixwsl.storage.error.EnvironmentException;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.migrate.Stage;
+import org.nixwsl.storage.mount.MountedStorage;
+import org.nixwsl.storage.mount.SharedStorage;
+import org.nixwsl.storage.mount.StorageLocation;
+
+/**
+ * Attaches storage on Linux. A VHDX is shown as a file by {@code qemu-storage-daemon} (a FUSE
+ * export), that file becomes a loop device, and the ext4 on it is mounted at {@code
+ * /run/nixwsl/mnt/NAME}. Needs root and {@code /dev/fuse}.
+ *
+ * <p>Nothing is remembered: what is attached is read from the machine each time, so that it
+ * outlives this process, and so that a daemon that was killed or a run that was cut short is found
+ * and cleaned up by the next call. Thread-safe; calls that change something exclude each other on
+ * the whole machine.
+ */
+public final class LoopMounter implements WslMounter {
+  private final Ticker ticker;
+  private final Tools tools;
+  private final RunDirectory run;
+  private final Attacher attacher;
+  private final Ext4 ext4;
+  private final DirectoryStorage directories;
+
+  /** A mounter for this machine. */
+  public LoopMounter(ProcessRunner processes, Ticker ticker) {
+    this(processes, ticker, Tools.ofThisMachine(), RunDirectory.ON_THIS_MACHINE);
+  }
+
+  /** A mounter with programs and a run directory of its own. */
+  LoopMounter(ProcessRunner processes, Ticker ticker, Tools tools, Path runDirectory) {
+    this.ticker = ticker;
+    this.tools = tools;
+    this.run = new RunDirectory(runDirectory);
+    this.attacher = new Attacher(processes, tools, run);
+    this.ext4 = new Ext4(processes, tools, attacher, run);
+    this.directories = new DirectoryStorage(ext4);
+  }
+
+  @Override
+  public MountedStorage ensureMounted(SharedStorage storage, RunOptions options) {
+    return attaching(
+        "mount the storage " + storage.mountName(),
+        options,
+        operation ->
+            storage.location() instanceof StorageLocation.MountedDirectory directory
+                ? directories.prove(directory, storage.fileSystemUuid(), operation)
+                : ensureMounted(storage, requireDisk(storage), operation));
+  }
+
+  @Override
+  public MountedStorage prepareBlankDisk(SharedStorage storage, RunOptions options) {
+    return attaching(
+        "format the storage " + storage.mountName(),
+        options,
+        operation -> {
+          if (storage.location() instanceof StorageLocation.MountedDirectory directory) {
+            throw inUse("The directory " + PathBytes.printable(directory.directory()) + " is");
+          }
+          return formatAndMount(storage, requireDisk(storage), operation);
+        });
+  }
+
+  @Override
+  public void unmount(SharedStorage storage, RunOptions options) {
+    Operation.run(
+        "detach the storage " + storage.mountName(),
+        options,
+        ticker,
+        Map.of(Stage.DETACH, 1.0),
+        operation ->
+            operation.stage(
+                Stage.DETACH,
+                progress -> {
+                  Optional<Path> file = vhdxOf(storage);
+                  if (file.isPresent()) {
+                    detach(file.get(), run.mountPoint(storage.mountName()), operation);
+                  }
+                  return Boolean.TRUE;
+                }));
+  }
+
+  @Override
+  public Optional<MountedStorage> state(SharedStorage storage) {
+    return Operation.quiet(
+        "look for the storage " + storage.mountName(), operation -> look(storage, operation));
+  }
+
+  @Override
+  public List<Problem> refusals(SharedStorage storage) {
+    return Operation.quiet(
+        "look whether the storage " + storage.mountName() + " can be attached",
+        operation ->
+            storage.location() instanceof StorageLocation.MountedDirectory directory
+                ? directories.refusals(directory)
+                : machineRefusals());
+  }
+
+  private MountedStorage attaching(
+      String what, RunOptions options, Operation.Body<MountedStorage> body) {
+    return Operation.run(
+        what,
+        options,
+        ticker,
+        Map.of(Stage.ATTACH, 1.0),
+        operation -> operation.stage(Stage.ATTACH, progress -> body.run(operation)));
+  }
+
+  private MountedStorage ensureMounted(SharedStorage storage, Path file, Operation operation)
+      throws IOException, InterruptedException {
+    Path home = run.homeOf(file);
+    Path mountPoint = run.mountPoint(storage.mountName());
+    return run.exclusively(
+        operation,
+        () -> {
+          Attachment seen = Attachment.look(home, mountPoint);
+          if (seen.mount(mountPoint).isPresent()) {
+            return ext4.prove(
+                seen.device().orElseThrow(), mountPoint, storage.fileSystemUuid(), operation);
+          }
+          clearTheWay(seen, mountPoint, operation);
+          try (UndoStack undo = new UndoStack(ticker)) {
+            LoopDevice device = attacher.attach(file, home, undo, operation);
+            UUID uuid = ext4.identify(device.node(), storage.fileSystemUuid(), operation);
+            MountedStorage mounted = ext4.mount(device, mountPoint, uuid, undo, operation);
+            undo.keep();
+            return mounted;
+          }
+        });
+  }
+
+  private MountedStorage formatAndMount(SharedStorage storage, Path file, Operation operation)
+      throws IOException, InterruptedException {
+    Path home = run.homeOf(file);
+    Path mountPoint = run.mountPoint(storage.mountName());
+    return run.exclusively(
+        operation,
+        () -> {
+          Attachment seen = Attachment.look(home, mountPoint);
+          if (!seen.mounts().isEmpty()) {
+            throw inUse("The disk " + PathBytes.printable(file) + " is");
+          }
+          clearTheWay(seen, mountPoint, operation);
+          try (UndoStack undo = new UndoStack(ticker)) {
+            LoopDevice device = attacher.attach(file, home, undo, operation);
+            UUID uuid = storage.fileSystemUuid().orElseGet(UUID::randomUUID);
+            ext4.formatBlank(device, uuid, operation);
+            ext4.identify(device.node(), Optional.of(uuid), operation);
+            MountedStorage mounted = ext4.mount(device, mountPoint, uuid, undo, operation);
+            undo.keep();
+            return mounted;
+          }
+        });
+  }
+
+  /** Takes away what a crash left of this disk, and makes sure that the name is free. */
+  private void clearTheWay(Attachment seen, Path mountPoint, Operation operation)
+      throws IOException, InterruptedException {
+    if (seen.device().isPresent() && !seen.mounts().isEmpty()) {
+      throw new ConflictException(
+          Problem.of(
+              ErrorCode.STORAGE_BUSY,
+              "The disk is attached already and mounted at "
+                  + seen.mounts().get(0).mountPoint()
+                  + ", not at "
+                  + mountPoint
+                  + ".",
+              "Use the name that it has, or unmount it first."));
+    }
+    if (!seen.nothing()) {
+      attacher.detach(seen, operation);
+    }
+    Optional<MountTable.Entry> taken = MountTable.ofThisProcess().at(mountPoint.toString());
+    if (taken.isPresent()) {
+      throw new DiskException(
+          Problem.of(
+              ErrorCode.WRONG_STORAGE,
+              "The name "
+                  + mountPoint.getFileName()
+                  + " is taken: "
+                  + taken.get().source()
+                  + " of another disk is mounted at "
+                  + mountPoint
+                  + ".",
+              "Unmount the other disk, or give this one another name."));
+    }
+  }
+
+  private void detach(Path file, Path mountPoint, Operation operation)
+      throws IOException, InterruptedException {
+    if (Files.notExists(file)) {
+      return;
+    }
+    Path home = run.homeOf(file);
+    if (Attachment.look(home, mountPoint).nothing()) {
+      return;
+    }
+    refuse(machineRefusals());
+    run.exclusively(
+        operation,
+        () -> {
+          operation.checkCancelled();
+          // From here without cancellation: half detached is worse than either.
+          Operation.toTheEnd(
+              "detach " + home,
+              ticker,
+              op -> {
+                attacher.detach(Attachment.look(home, mountPoint), op);
+                run.removeMountPoint(mountPoint);
+              });
+          return Boolean.TRUE;
+        });
+  }
+
+  private Optional<MountedStorage> look(SharedStorage storage, Operation operation)
+      throws IOException, InterruptedException {
+    if (storage.location() instanceof StorageLocation.MountedDirectory directory) {
+      return directories.look(directory, operation);
+    }
+    Optional<Path> file = vhdxOf(storage).filter(Files::exists);
+    if (file.isEmpty()) {
+      return Optional.empty();
+    }
+    Path mountPoint = run.mountPoint(storage.mountName());
+    Attachment seen = Attachment.look(run.homeOf(file.get()), mountPoint);
+    Optional<MountTable.Entry> mount = seen.mount(mountPoint);
+    if (mount.isEmpty()) {
+      return Optional.empty();
+    }
+    String node = seen.device().orElseThrow().node();
+    return Optional.of(
+        new MountedStorage(mountPoint, node, ext4.uuidOn(node, operation), mount.get().type()));
+  }
+
+  private static Optional<Path> vhdxOf(SharedStorage storage) {
+    return storage.location() instanceof StorageLocation.VhdxFile vhdx
+        ? Optional.of(vhdx.file())
+        : Optional.empty();
+  }
+
+  /** The disk's own file, without symlinks, on a machine that can attach it. */
+  private Path requireDisk(SharedStorage storage) throws IOException {
+    Path file =
+        vhdxOf(storage)
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException("Not a storage of Linux: " + storage.location()));
+    refuse(machineRefusals());
+    if (!Files.isRegularFile(file)) {
+      throw new EnvironmentException(
+          Problem.of(
+              ErrorCode.NOT_FOUND,
+              "Cannot attach " + PathBytes.printable(file) + ": there is no such file.",
+              "Create the disk first, or correct the name."));
+    }
+    return file.toRealPath();
+  }
+
+  private List<Problem> machineRefusals() throws IOException {
+    List<Problem> problems = new ArrayList<>();
+    if (!Integer.valueOf(0)
+        .equals(Files.getAttribute(Path.of("/proc/self"), "unix:uid", LinkOption.NOFOLLOW_LINKS))) {
+      problems.add(
+          Problem.of(
+              ErrorCode.NOT_ROOT,
+              "Attaching a VHDX needs root.",
+              "Run as root, or use a directory of a mounted file system as the storage."));
+    }
+    problems.addAll(tools.missing());
+    for (String device : List.of("/dev/fuse", "/dev/loop-control")) {
+      if (Files.notExists(Path.of(device))) {
+        problems.add(
+            Problem.of(
+                ErrorCode.UNSUPPORTED_PLATFORM,
+                "Cannot attach a VHDX here: there is no " + device + ".",
+                "Load the kernel modules fuse and loop; in a container, let it have the device."));
+      }
+    }
+    return problems;
+  }
+
+  private static void refuse(List<Problem> problems) {
+    if (!problems.isEmpty()) {
+      throw new EnvironmentException(problems.get(0));
+    }
+  }
+
+  private static DiskException inUse(String what) {
+    return new DiskException(
+        Problem.of(
+            ErrorCode.DISK_NOT_BLANK,
+            what + " mounted and in use, and is not formatted.",
+            "Only a new disk that nothing uses can be formatted."));
+  }
+}

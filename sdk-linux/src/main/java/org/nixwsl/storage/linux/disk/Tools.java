@@ -1,0 +1,96 @@
+package org.nixwsl.storage.linux.disk;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import org.nixwsl.storage.error.EnvironmentException;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
+
+/**
+ * Where the programs are. They are looked for before anything is changed, and also in the system
+ * folders that {@code su} leaves out of PATH. Immutable.
+ */
+final class Tools {
+  private static final String SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin";
+
+  private final List<Path> folders;
+
+  /** A program and the Debian package that has it. */
+  enum Tool {
+    /** Shows the contents of a VHDX as a file. */
+    STORAGE_DAEMON("qemu-storage-daemon", "qemu-system-common"),
+    /** Makes a block device of a file. */
+    LOSETUP("losetup", "mount"),
+    /** Tells what is on a block device. */
+    BLKID("blkid", "util-linux"),
+    /** Makes a file system. */
+    MKFS("mkfs.ext4", "e2fsprogs"),
+    /** Mounts. */
+    MOUNT("mount", "mount"),
+    /** Unmounts. */
+    UMOUNT("umount", "mount"),
+    /** Unmounts what a dead daemon left. */
+    FUSERMOUNT("fusermount3", "fuse3");
+
+    private final String program;
+    private final String debianPackage;
+
+    Tool(String program, String debianPackage) {
+      this.program = program;
+      this.debianPackage = debianPackage;
+    }
+  }
+
+  private Tools(List<Path> folders) {
+    this.folders = folders;
+  }
+
+  /** The folders of PATH, then the system's. */
+  static Tools ofThisMachine() {
+    return in(Optional.ofNullable(System.getenv("PATH")).orElse("") + ":" + SYSTEM_FOLDERS);
+  }
+
+  /** The folders of a list like PATH. A relative one is left out: root starts what is in it. */
+  static Tools in(String path) {
+    return new Tools(
+        Arrays.stream(path.split(":", -1))
+            .filter(folder -> folder.startsWith("/") && !folder.contains("\0"))
+            .map(Path::of)
+            .toList());
+  }
+
+  /** The absolute name of a program. */
+  String pathOf(Tool tool) {
+    return find(tool).orElseThrow(() -> new EnvironmentException(missing(tool)));
+  }
+
+  /** A problem for each program that is not there. */
+  List<Problem> missing() {
+    List<Problem> problems = new ArrayList<>();
+    for (Tool tool : Tool.values()) {
+      if (find(tool).isEmpty()) {
+        problems.add(missing(tool));
+      }
+    }
+    return problems;
+  }
+
+  private Optional<String> find(Tool tool) {
+    return folders.stream()
+        .map(folder -> folder.resolve(tool.program))
+        .filter(Files::isExecutable)
+        .map(Path::toString)
+        .findFirst();
+  }
+
+  private static Problem missing(Tool tool) {
+    return Problem.of(
+        ErrorCode.TOOL_MISSING,
+        "Cannot attach a VHDX here: the program " + tool.program + " is not installed.",
+        "Install it (on Debian or Ubuntu: apt install " + tool.debianPackage + ") and call again.");
+  }
+}
