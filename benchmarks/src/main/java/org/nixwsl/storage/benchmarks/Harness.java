@@ -79,7 +79,7 @@ final class Harness {
     out.println("#### " + name + "\n");
     out.print(Table.of(timings));
     out.printf(
-        "%n%d runs each in turn; load average %s before and %s after.%n%n",
+        "%nRuns of each, in turn: %d; load average %s before and %s after.%n%n",
         runs, loadBefore, Machine.load());
     for (Contestant contestant : contestants) {
       out.println(

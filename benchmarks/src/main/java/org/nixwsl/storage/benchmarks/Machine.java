@@ -4,7 +4,9 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -23,7 +25,7 @@ final class Machine {
     ProcessRunner processes = new ProcessRunner();
     List<String> parts =
         List.of(
-            LocalDate.now(java.time.ZoneOffset.UTC).toString(),
+            LocalDate.now(ZoneOffset.UTC).toString(),
             Runtime.getRuntime().availableProcessors()
                 + " cores of "
                 + field("/proc/cpuinfo", "model name").orElse(System.getProperty("os.arch")),
@@ -74,8 +76,7 @@ final class Machine {
 
   /** Writes out what is dirty, so that a run does not pay for the one before. */
   static void settle(Operation operation) throws IOException, InterruptedException {
-    new ProcessRunner()
-        .runOk(Command.of("sync").within(java.time.Duration.ofMinutes(10)), operation);
+    new ProcessRunner().runOk(Command.of("sync").within(Duration.ofMinutes(10)), operation);
   }
 
   private static Optional<String> field(String file, String name) throws IOException {
