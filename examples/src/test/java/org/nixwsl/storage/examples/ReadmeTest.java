@@ -18,7 +18,7 @@ class ReadmeTest {
             source.indexOf("    // endregion"));
     String readme = Files.readString(Path.of("..", "README.md"));
 
-    assertThat(readme).contains("```java\n" + region.stripIndent() + "```\n");
+    assertThat(readme).contains("```java\n" + region.stripTrailing().stripIndent() + "\n```\n");
     assertThat(region.lines().count()).isLessThanOrEqualTo(20);
   }
 }

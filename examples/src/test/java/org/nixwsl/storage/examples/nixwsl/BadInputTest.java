@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -29,6 +30,7 @@ class BadInputTest {
   private final List<Path> mounts = new ArrayList<>();
   private ScratchDirectory scratch;
   private Path folder;
+  private Path classes;
 
   @BeforeEach
   void prepare() throws IOException {
@@ -36,7 +38,8 @@ class BadInputTest {
         System.getProperty("os.name").equals("Linux"),
         "skipped: Linux, where stores are, is missing");
     scratch = ScratchDirectory.in(VAR_TMP, "nixwsl-test-");
-    folder = scratch.path();
+    folder = Files.createDirectory(scratch.path().resolve("work"));
+    classes = Files.createDirectory(scratch.path().resolve("classes"));
   }
 
   @AfterEach
@@ -167,8 +170,10 @@ class BadInputTest {
   void whoIsNotRootIsTold() throws Exception {
     assumeRoot();
     StoreFixture store = fixture("source");
-    Files.setPosixFilePermissions(
-        folder, java.nio.file.attribute.PosixFilePermissions.fromString("rwxrwxrwx"));
+    for (Path open : List.of(scratch.path(), folder)) {
+      Files.setPosixFilePermissions(open, PosixFilePermissions.fromString("rwxrwxrwx"));
+    }
+    String classPath = readableClassPath();
     Path target = folder.resolve("target");
     Map<String, String> before = listing();
 
@@ -184,7 +189,7 @@ class BadInputTest {
                         "--clear-groups",
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "-cp",
-                        System.getProperty("java.class.path"),
+                        classPath,
                         NixWsl.class.getName(),
                         "migrate",
                         "run",
@@ -201,6 +206,22 @@ class BadInputTest {
     assertThat(result.exitCode()).as(result.allText()).isEqualTo(NixWsl.FAILED);
     assertThat(result.allText()).contains("NOT_ROOT");
     assertThat(listing()).isEqualTo(before);
+  }
+
+  /** A copy that anybody may read; the original is mostly below root's home. */
+  private String readableClassPath() throws IOException {
+    List<String> copies = new ArrayList<>();
+    for (String entry : System.getProperty("java.class.path").split(":", -1)) {
+      Path copy =
+          classes.resolve("entry-" + copies.size() + (entry.endsWith(".jar") ? ".jar" : ""));
+      try (Stream<Path> files = Files.walk(Path.of(entry))) {
+        for (Path file : (Iterable<Path>) files::iterator) {
+          Files.copy(file, copy.resolve(Path.of(entry).relativize(file).toString()));
+        }
+      }
+      copies.add(copy.toString());
+    }
+    return String.join(":", copies);
   }
 
   private void refused(String code, Object... arguments) throws IOException {

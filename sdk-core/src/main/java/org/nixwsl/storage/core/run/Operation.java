@@ -209,6 +209,7 @@ public final class Operation {
     RetryPolicy<Boolean> policy =
         RetryPolicy.<Boolean>builder()
             .handleResult(false)
+            .handleIf((Throwable failure) -> false) // an error is no answer: it ends the wait
             .withMaxAttempts(-1)
             .withMaxDuration(limit)
             .withBackoff(Duration.ofMillis(2), Duration.ofMillis(100))

@@ -69,9 +69,7 @@ final class DiskCreation {
    * refuses to attach files that were made with holes on purpose.
    */
   static void write(FileChannel file, Geometry geometry) throws IOException {
-    long tableLength =
-        Fields.roundUpToMib(geometry.entriesWithAllBitmaps() * Geometry.ENTRY_LENGTH);
-    Region table = new Region("the block table", METADATA.end(), tableLength);
+    Region table = table(geometry);
     put(file, table.end() - 1, Fields.zeros(1));
     put(file, 0, FileIdentifier.encode(CREATOR));
     UUID fileWriteGuid = UUID.randomUUID();
@@ -83,6 +81,16 @@ final class DiskCreation {
       put(file, RegionTable.offsetOf(copy), regions.duplicate());
     }
     put(file, METADATA.offset(), DiskMetadata.encode(geometry, UUID.randomUUID()));
+  }
+
+  /** How long the file of a new disk is, in bytes. */
+  static long fileLength(Geometry geometry) {
+    return table(geometry).end();
+  }
+
+  private static Region table(Geometry geometry) {
+    long length = Fields.roundUpToMib(geometry.entriesWithAllBitmaps() * Geometry.ENTRY_LENGTH);
+    return new Region("the block table", METADATA.end(), length);
   }
 
   private static void put(FileChannel file, long offset, ByteBuffer bytes) throws IOException {

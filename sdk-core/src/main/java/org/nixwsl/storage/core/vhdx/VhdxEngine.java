@@ -189,6 +189,7 @@ public final class VhdxEngine implements VhdxManager {
       DurableFiles.create(
           file,
           channel -> {
+            requireRoom(file, name, geometry);
             DiskCreation.write(channel, geometry);
             // Read back by the strict reader before the name is given.
             made[0] = info(ChannelBytes.of(channel), name, operation);
@@ -214,6 +215,29 @@ public final class VhdxEngine implements VhdxManager {
                   ? "Make room on that file system and call again."
                   : "Look at the folder and its device, then call again."),
           e);
+    }
+  }
+
+  /**
+   * A file system with holes would take the file without having the room for it, and fail its first
+   * user instead.
+   */
+  private static void requireRoom(Path file, String name, Geometry geometry) throws IOException {
+    long needed = DiskCreation.fileLength(geometry);
+    Path folder = file.toAbsolutePath().getParent();
+    long free = folder == null ? 0 : Files.getFileStore(folder).getUsableSpace();
+    if (free < needed) {
+      throw new EnvironmentException(
+          Problem.of(
+              ErrorCode.NO_SPACE,
+              "Cannot create "
+                  + name
+                  + ": a new disk of that size takes "
+                  + ByteSize.ofBytes(needed)
+                  + ", and "
+                  + ByteSize.ofBytes(free)
+                  + " are free.",
+              "Make room on that file system, choose a smaller disk or larger blocks."));
     }
   }
 

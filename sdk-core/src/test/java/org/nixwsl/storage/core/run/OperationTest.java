@@ -209,6 +209,24 @@ class OperationTest {
     assertThat(never).isFalse();
   }
 
+  @Test
+  void anErrorEndsAWaitAtOnce() {
+    AtomicInteger asked = new AtomicInteger();
+    assertThatThrownBy(
+            () ->
+                run(
+                    op ->
+                        op.await(
+                            "broken",
+                            Duration.ofSeconds(20),
+                            () -> {
+                              asked.incrementAndGet();
+                              throw new IOException("gone");
+                            })))
+        .isInstanceOf(EnvironmentException.class);
+    assertThat(asked).hasValue(1);
+  }
+
   private <T> T run(Operation.Body<T> body) {
     return Operation.run("test", options, ticker, Map.of(Stage.COPY, 3.0, Stage.PROVE, 1.0), body);
   }

@@ -228,7 +228,7 @@ class QemuImageTest {
       Arrays.fill(all, (byte) 0x77);
       ByteBuffer buffer = ByteBuffer.wrap(all);
       Random random = new Random(3);
-      while (buffer.hasRemaining()) {
+      while (buffer.position() < all.length) {
         buffer.limit(
             buffer.position()
                 + Math.min(all.length - buffer.position(), 1 + random.nextInt(5 << 20)));

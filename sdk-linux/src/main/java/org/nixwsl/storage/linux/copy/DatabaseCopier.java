@@ -161,6 +161,8 @@ final class DatabaseCopier {
     try (Connection connection =
             config.createConnection(StoreDatabase.url(staged.database(), "mode=ro&immutable=1"));
         Statement statement = connection.createStatement()) {
+      // The file may be hostile: nothing that its schema names may run.
+      statement.execute("pragma trusted_schema = 0");
       try (ResultSet integrity = statement.executeQuery("pragma integrity_check(1)")) {
         if (!integrity.next() || !"ok".equals(integrity.getString(1))) {
           throw new SQLException("integrity_check: " + integrity.getString(1));

@@ -45,9 +45,6 @@ import org.nixwsl.storage.store.NixStore;
 
 /** One copy on this machine: the order of its steps, and when each may be believed. */
 final class LinuxCopySession implements CopySession {
-  /** The name of the file that says that a target is in use as storage. */
-  private static final String ID_FILE = ".nix-storage-id";
-
   /** A store that still changes after that many looks is in use. */
   private static final int ROUNDS = 5;
 
@@ -146,11 +143,15 @@ final class LinuxCopySession implements CopySession {
     long start = ticker.nanos();
     StoreContents contents = StoreDatabase.of(request.source()).read(operation);
     progress.expect(contents.narBytes(), contents.rows().size());
-    copier.takeUp();
-    links.learn();
-    copier.copy(contents.rows(), progress);
-    handled = byName(contents);
-    links.copyRest(threads);
+    try {
+      copier.takeUp();
+      links.learn();
+      copier.copy(contents.rows(), progress);
+      handled = byName(contents);
+      links.copyRest(threads);
+    } catch (IOException e) {
+      throw parts.fileSystem().failure(e, operation);
+    }
     contents.notes().forEach(parts.ledger()::note);
     for (StoreContents.BadRow bad : contents.badRows()) {
       parts.ledger().badRow(bad.path(), bad.problem());
@@ -162,6 +163,16 @@ final class LinuxCopySession implements CopySession {
   @Override
   public void copyState(StageProgress progress) throws IOException, InterruptedException {
     long start = ticker.nanos();
+    try {
+      copyStateAndDatabase(progress);
+    } catch (IOException e) {
+      throw parts.fileSystem().failure(e, operation);
+    }
+    copying = copying.plusNanos(ticker.nanos() - start);
+  }
+
+  private void copyStateAndDatabase(StageProgress progress)
+      throws IOException, InterruptedException {
     Path source = request.source().directory();
     StateCopier state =
         new StateCopier(
@@ -203,11 +214,10 @@ final class LinuxCopySession implements CopySession {
     links.finish();
     parts.nodes().finish(parts.targetStore(), FileFacts.of(parts.sourceStore()));
     Path target = request.target().directory();
-    if (FileFacts.of(target).permissions() == PRIVATE) {
+    if ((FileFacts.of(target).permissions() & 0777) == PRIVATE) {
       parts.nodes().finish(target, FileFacts.of(source));
     }
     parts.fileSystem().sync(operation);
-    copying = copying.plusNanos(ticker.nanos() - start);
   }
 
   @Override
@@ -225,16 +235,17 @@ final class LinuxCopySession implements CopySession {
 
   @Override
   public void commit(UUID storageId) throws IOException, InterruptedException {
-    workspace.remove();
     byte[] line = (storageId + "\n").getBytes(StandardCharsets.US_ASCII);
     DurableFiles.replace(
-        request.target().directory().resolve(ID_FILE),
+        request.target().directory().resolve(CopyWorkspace.ID_FILE),
         channel -> {
           ByteBuffer bytes = ByteBuffer.wrap(line);
           while (bytes.hasRemaining()) {
             channel.write(bytes);
           }
         });
+    // Not before: a run that ends in between has to be resumable.
+    workspace.remove();
   }
 
   @Override

@@ -20,10 +20,6 @@ import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.nar.NarHash;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.StageProgress;
-import org.nixwsl.storage.error.EnvironmentException;
-import org.nixwsl.storage.error.ErrorCode;
-import org.nixwsl.storage.error.Problem;
-import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.linux.copy.target.CopyWorkspace;
 import org.nixwsl.storage.linux.copy.target.TargetFileSystem;
 import org.nixwsl.storage.linux.copy.target.TreeRemoval;
@@ -53,9 +49,6 @@ final class PathCopier {
    * little.
    */
   private static final long BATCH_BYTES = 512L << 20;
-
-  /** Below that the file system counts as full, whatever the message of the error says. */
-  private static final long FULL_BYTES = 1 << 20;
 
   private final Path sourceStore;
   private final Path targetStore;
@@ -142,7 +135,7 @@ final class PathCopier {
     try {
       seal();
     } catch (IOException e) {
-      throw cannotWrite(targetStore, e);
+      throw fileSystem.failure(e, operation);
     }
   }
 
@@ -181,7 +174,8 @@ final class PathCopier {
           absent ? Verdict.MISSING : Verdict.UNREADABLE,
           String.valueOf(e.getMessage()));
     } catch (IOException e) {
-      throw cannotWrite(place, e);
+      // The walker throws nothing that has to do with reading, so that this is about writing.
+      throw fileSystem.failure(e, operation);
     }
   }
 
@@ -259,27 +253,5 @@ final class PathCopier {
     } catch (UnreadableException cannotBeWhole) {
       return Optional.empty();
     }
-  }
-
-  /** The walker throws nothing else that has to do with reading, so that this is about writing. */
-  private RuntimeException cannotWrite(Path place, IOException e)
-      throws IOException, InterruptedException {
-    // An interrupted write looks like an error of the device; the operation knows better.
-    operation.checkCancelled();
-    TargetFileSystem.Free free = fileSystem.free(operation);
-    boolean full = free.bytes() < FULL_BYTES || free.inodes().orElse(1) == 0;
-    return new EnvironmentException(
-        Problem.of(
-                full ? ErrorCode.NO_SPACE : ErrorCode.IO_FAILED,
-                "Cannot write below "
-                    + PathBytes.printable(place)
-                    + ": "
-                    + (full ? "the file system is full" : String.valueOf(e.getMessage()))
-                    + ".",
-                full
-                    ? "Make room on that file system and call again."
-                    : "Look at the kernel's messages about the device and call again.")
-            .leaving(StateLeft.RESUMABLE),
-        e);
   }
 }

@@ -5,6 +5,7 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
@@ -87,12 +88,19 @@ final class StoreMeasure {
         throw notAStore(store, "it is the overlay of a live image (" + overlay + ")");
       }
     }
-    try {
-      if (!FileFacts.of(store.storeDirectory()).directory()) {
-        throw notAStore(store, "its entry store is not a directory");
+    Path database = store.stateDirectory().resolve("db");
+    for (Path directory : List.of(store.storeDirectory(), store.stateDirectory(), database)) {
+      Path place = store.directory().relativize(directory);
+      try {
+        if (!FileFacts.of(directory).directory()) {
+          throw notAStore(store, place + " in it is not a directory");
+        }
+      } catch (NoSuchFileException e) {
+        throw notAStore(store, "it has no directory " + place);
       }
-    } catch (NoSuchFileException e) {
-      throw notAStore(store, "it has no directory store");
+    }
+    if (FileFacts.of(store.directory().resolve("var")).symlink()) {
+      throw notAStore(store, "var in it is a symlink");
     }
   }
 

@@ -144,10 +144,19 @@ public final class TreeWalker {
           continue;
         }
         Path child = frame.children.get(frame.next++);
-        nar.entry(PathBytes.ofName(child));
+        entry(child);
         if (!node(child)) {
           nar.endEntry();
         }
+      }
+    }
+
+    /** A damaged or odd file system lists a name twice, or one that is too long for a NAR. */
+    private void entry(Path child) throws UnreadableException {
+      try {
+        nar.entry(PathBytes.ofName(child));
+      } catch (IllegalArgumentException e) {
+        throw new UnreadableException(PathBytes.printable(child) + ": " + e.getMessage(), false, e);
       }
     }
 
@@ -214,7 +223,11 @@ public final class TreeWalker {
       } catch (IOException e) {
         throw unreadable(path, e);
       }
-      nar.symlink(PathBytes.of(target));
+      try {
+        nar.symlink(PathBytes.of(target));
+      } catch (IllegalArgumentException e) {
+        throw new UnreadableException(PathBytes.printable(path) + ": " + e.getMessage(), false, e);
+      }
       sink.symlink(path, target, facts);
     }
 

@@ -10,9 +10,11 @@ import java.util.SortedMap;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.error.StorageSdkException;
+import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.NixStore;
 import org.nixwsl.storage.testkit.StoreFixture;
 
@@ -91,12 +93,10 @@ class RefusalTest {
       StoreFixture other =
           StoreFixture.create(Files.createDirectory(directory.resolve("other")), 6);
       NixStore begun = NixStore.ofNixDirectory(disk.path().resolve("begun"));
-      org.nixwsl.storage.core.run.Operation.quiet(
+      Operation.quiet(
           "begin",
           operation -> {
-            CopyBench.host()
-                .begin(org.nixwsl.storage.store.CopyRequest.of(other.store(), begun), operation)
-                .close();
+            CopyBench.host().begin(CopyRequest.of(other.store(), begun), operation).close();
             return true;
           });
       assertRefused(begun.directory(), disk.path(), ErrorCode.TARGET_NOT_EMPTY);
@@ -117,6 +117,21 @@ class RefusalTest {
       assertRefused(bound.resolve("x"), nix, ErrorCode.TARGET_INSIDE_SOURCE);
     } finally {
       LoopFileSystem.run("umount", bound.toString());
+    }
+  }
+
+  @Test
+  void refusesACommittedStorageAlsoIfItsWorkspaceWasLeft() throws IOException {
+    try (LoopFileSystem disk = LoopFileSystem.ext4(directory, SIZE)) {
+      NixStore begun = NixStore.ofNixDirectory(disk.path().resolve("begun"));
+      Operation.quiet(
+          "begin",
+          operation -> {
+            CopyBench.host().begin(CopyRequest.of(fixture.store(), begun), operation).close();
+            return true;
+          });
+      Files.writeString(begun.directory().resolve(".nix-storage-id"), "some id");
+      assertRefused(begun.directory(), disk.path(), ErrorCode.TARGET_NOT_EMPTY);
     }
   }
 

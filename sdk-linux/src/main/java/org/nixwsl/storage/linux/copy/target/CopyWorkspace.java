@@ -24,6 +24,7 @@ import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.NixStore;
 import org.slf4j.Logger;
@@ -41,8 +42,12 @@ public final class CopyWorkspace implements AutoCloseable {
   /** The name of the directory in the target. */
   public static final String DIRECTORY = ".nixwsl-copy";
 
+  /** The name of the file that says that a target is in use as storage: its copy is finished. */
+  public static final String ID_FILE = ".nix-storage-id";
+
   private static final Logger LOG = LoggerFactory.getLogger(CopyWorkspace.class);
   private static final String JOURNAL = "journal";
+  private static final int GROUP_AND_OTHERS = 0077;
   private static final String LOCK = "lock";
   private static final String LINKS = "links";
   private static final Set<String> OWN_NAMES = Set.of(JOURNAL, LOCK, LINKS);
@@ -98,7 +103,13 @@ public final class CopyWorkspace implements AutoCloseable {
       return Occupation.FOREIGN;
     }
     Path workspace = target.resolve(DIRECTORY);
-    if (Files.isDirectory(workspace, LinkOption.NOFOLLOW_LINKS)) {
+    if (Files.exists(target.resolve(ID_FILE), LinkOption.NOFOLLOW_LINKS)) {
+      return Occupation.FOREIGN;
+    }
+    if (Files.exists(workspace, LinkOption.NOFOLLOW_LINKS)) {
+      if (!isOurs(workspace)) {
+        return Occupation.FOREIGN;
+      }
       @Nullable String header = header(workspace);
       if (header != null) {
         return header.equals(headerFor(request.source()))
@@ -198,8 +209,14 @@ public final class CopyWorkspace implements AutoCloseable {
 
   /** Removes the workspace: what is in the target is no longer an unfinished copy. Closes it. */
   public void remove() throws IOException, InterruptedException {
-    // The journal goes first: without it and with a store beside it, the rest is nobody's copy.
-    Files.deleteIfExists(directory.resolve(JOURNAL));
+    // The journal goes last: as long as it is there, another call can end what was cut short here.
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
+      for (Path entry : entries) {
+        if (!entry.equals(directory.resolve(JOURNAL))) {
+          TreeRemoval.remove(entry);
+        }
+      }
+    }
     TreeRemoval.remove(directory);
     DurableFiles.forceDirectory(target);
     close();
@@ -252,6 +269,15 @@ public final class CopyWorkspace implements AutoCloseable {
   private static String headerFor(NixStore source) throws IOException {
     Object inode = Files.getAttribute(source.database(), "unix:ino", LinkOption.NOFOLLOW_LINKS);
     return "nixwsl-copy 1 " + inode + " " + PathBytes.printable(source.directory());
+  }
+
+  /** Somebody else's journal would make us delete what it does not list. */
+  private static boolean isOurs(Path workspace) throws IOException {
+    FileFacts facts = FileFacts.of(workspace);
+    int caller = FileFacts.of(Path.of("/proc/self/task")).uid();
+    return facts.directory()
+        && facts.uid() == caller
+        && (facts.permissions() & GROUP_AND_OTHERS) == 0;
   }
 
   private static boolean onlyHolds(Path directory, Set<String> names) throws IOException {

@@ -26,6 +26,9 @@ public final class TargetFileSystem {
    */
   private static final Duration LONGEST_SYNC = Duration.ofHours(1);
 
+  /** Below that nothing useful can be written. */
+  private static final long FULL_BYTES = 1 << 20;
+
   private final ProcessRunner processes;
   private final Path directory;
 
@@ -91,6 +94,34 @@ public final class TargetFileSystem {
                     ? "Make room on the disk below it and call again."
                     : "Look at the kernel's messages about the device and call again.")
             .leaving(StateLeft.RESUMABLE));
+  }
+
+  /**
+   * The error to throw when something could not be written here.
+   *
+   * @return {@code NO_SPACE} or {@code IO_FAILED}, resumable
+   * @throws org.nixwsl.storage.error.OperationCancelledException if that is why it failed: an
+   *     interrupted write looks like an error of the device
+   */
+  public EnvironmentException failure(IOException cause, Operation operation)
+      throws IOException, InterruptedException {
+    operation.checkCancelled();
+    Free free = free(operation);
+    // The text of the kernel's error depends on the locale, what is free does not.
+    boolean full = free.bytes() < FULL_BYTES || free.inodes().orElse(1) == 0;
+    return new EnvironmentException(
+        Problem.of(
+                full ? ErrorCode.NO_SPACE : ErrorCode.IO_FAILED,
+                "Cannot copy to "
+                    + PathBytes.printable(directory)
+                    + ": "
+                    + (full ? "its file system is full" : cause.toString())
+                    + ".",
+                full
+                    ? "Make room on that file system and call again."
+                    : "Look at the file or device that is named and call again.")
+            .leaving(StateLeft.RESUMABLE),
+        cause);
   }
 
   /** Through xargs, as a path of any bytes can go over a pipe and not as an argument. */

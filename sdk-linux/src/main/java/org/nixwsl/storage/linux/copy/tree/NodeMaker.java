@@ -111,9 +111,14 @@ public final class NodeMaker {
   }
 
   private static void setTime(Path at, FileFacts source) throws IOException {
+    // Told not to follow symlinks, Java first looks what it has; we know what we made.
+    BasicFileAttributeView view =
+        source.symlink()
+            ? Files.getFileAttributeView(
+                at, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
+            : Files.getFileAttributeView(at, BasicFileAttributeView.class);
     // With an access time given, Java need not look up the old one.
-    Files.getFileAttributeView(at, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
-        .setTimes(source.modified(), source.modified(), null);
+    view.setTimes(source.modified(), source.modified(), null);
   }
 
   private static Set<PosixFilePermission> permissions(int mode) {
