@@ -9,8 +9,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.nixwsl.storage.core.escape.ShText;
 import org.nixwsl.storage.core.process.Command;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
@@ -27,6 +29,9 @@ import org.nixwsl.storage.core.run.Operation;
 record Contestant(
     String name, boolean ours, String told, Optional<String> missing, Operation.Action work) {
   private static final Duration LIMIT = Duration.ofHours(2);
+
+  /** What no shell gives a meaning to. */
+  private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9_./:+=-]+");
 
   /** A rival: programs that run one after another and have to succeed. */
   static Contestant rival(String name, Command... commands) {
@@ -74,14 +79,19 @@ record Contestant(
         });
   }
 
+  /** As a shell takes it. */
   private static String told(Command command) {
     Map<String, String> variables = new TreeMap<>(command.environment());
     variables.remove("LC_ALL");
-    String before =
-        variables.entrySet().stream()
-            .map(variable -> variable.getKey() + "=" + variable.getValue() + " ")
-            .collect(Collectors.joining());
-    return before + command;
+    return Stream.concat(
+            variables.entrySet().stream()
+                .map(variable -> variable.getKey() + "=" + word(variable.getValue())),
+            command.argv().stream().map(Contestant::word))
+        .collect(Collectors.joining(" "));
+  }
+
+  private static String word(String text) {
+    return PLAIN.matcher(text).matches() ? text : ShText.quoted(text);
   }
 
   /** Whether a program is on PATH, or is there when it is named with its directory. */

@@ -6,6 +6,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import org.nixwsl.storage.core.process.Command;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
@@ -69,15 +70,16 @@ final class FreshExt4 implements Harness.Prepared {
 
   @Override
   public void close() throws IOException {
-    Operation.toTheEnd(
-        "unmount " + mountPoint,
-        Ticker.system(),
-        operation ->
-            new ProcessRunner()
-                .runOk(
-                    Command.of("umount", mountPoint.toString())
-                        .within(java.time.Duration.ofMinutes(10)),
-                    operation));
+    Operation.toTheEnd("unmount " + mountPoint, Ticker.system(), this::unmount);
     Files.delete(image);
+  }
+
+  private void unmount(Operation operation) throws IOException, InterruptedException {
+    ProcessRunner processes = new ProcessRunner();
+    Command plain = Command.of("umount", mountPoint.toString()).within(Duration.ofMinutes(10));
+    if (processes.run(plain, operation).exitCode() != 0) {
+      // A contestant that was killed just now may not be quite gone; the kernel ends it then.
+      processes.runOk(Command.of("umount", "--lazy", mountPoint.toString()), operation);
+    }
   }
 }

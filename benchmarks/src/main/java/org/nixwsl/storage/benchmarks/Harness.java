@@ -61,10 +61,10 @@ final class Harness {
     List<Contestant> able =
         contestants.stream().filter(contestant -> contestant.missing().isEmpty()).toList();
     String loadBefore = Machine.load();
-    Map<Contestant, List<Duration>> times = new LinkedHashMap<>();
+    Map<Contestant, List<Timings.Run>> times = new LinkedHashMap<>();
     able.forEach(contestant -> times.put(contestant, new ArrayList<>()));
     for (int run = 1; run <= runs; run++) {
-      for (Map.Entry<Contestant, List<Duration>> entry : times.entrySet()) {
+      for (Map.Entry<Contestant, List<Timings.Run>> entry : times.entrySet()) {
         progress.printf("%s, run %d of %d: %s%n", name, run, runs, entry.getKey().name());
         Prepared ready = start.prepare(operation);
         try {
@@ -79,7 +79,7 @@ final class Harness {
     out.println("#### " + name + "\n");
     out.print(Table.of(timings));
     out.printf(
-        "%n%d runs each in turn; load average %s before and %s after.%n%n",
+        "%nRuns of each, in turn: %d; load average %s before and %s after.%n%n",
         runs, loadBefore, Machine.load());
     for (Contestant contestant : contestants) {
       out.println(
@@ -94,10 +94,12 @@ final class Harness {
     out.println();
   }
 
-  private static Duration time(Contestant contestant, Operation operation)
+  private static Timings.Run time(Contestant contestant, Operation operation)
       throws IOException, InterruptedException {
+    Duration cpu = Machine.cpuTime();
     long start = System.nanoTime();
     contestant.run(operation);
-    return Duration.ofNanos(System.nanoTime() - start);
+    Duration wall = Duration.ofNanos(System.nanoTime() - start);
+    return new Timings.Run(wall, Machine.cpuTime().minus(cpu));
   }
 }

@@ -15,7 +15,8 @@ final class Table {
    */
   static String of(List<Timings> all) {
     List<Timings> ours = all.stream().filter(Timings::ours).toList();
-    List<String> head = new ArrayList<>(List.of("contestant", "median s", "fastest", "slowest"));
+    List<String> head =
+        new ArrayList<>(List.of("contestant", "median s", "fastest", "slowest", "CPU s"));
     ours.forEach(our -> head.add(our.name() + " ÷ this"));
     StringBuilder text = new StringBuilder(line(head));
     text.append("|---|").append("--:|".repeat(head.size() - 1)).append('\n');
@@ -26,7 +27,8 @@ final class Table {
                   timings.name(),
                   seconds(timings.median()),
                   seconds(timings.fastest()),
-                  seconds(timings.slowest())));
+                  seconds(timings.slowest()),
+                  seconds(timings.medianCpu())));
       for (Timings our : ours) {
         cells.add(
             our.equals(timings) ? "" : String.format(Locale.ROOT, "%.2fx", our.ratioTo(timings)));

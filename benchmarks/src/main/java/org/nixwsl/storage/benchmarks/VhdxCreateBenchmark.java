@@ -3,11 +3,13 @@ package org.nixwsl.storage.benchmarks;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.nixwsl.storage.StorageSdk;
 import org.nixwsl.storage.core.process.Command;
+import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskSpec;
@@ -86,15 +88,14 @@ final class VhdxCreateBenchmark implements Callable<Integer> {
   private static long blocks(Path file, Operation operation)
       throws IOException, InterruptedException {
     return Long.parseLong(
-        new org.nixwsl.storage.core.process.ProcessRunner()
+        new ProcessRunner()
             .runOk(Command.of("stat", "-c", "%b", file.toString()), operation)
             .text()
             .strip());
   }
 
   private static Command qemu(String file, String... options) {
-    List<String> argv =
-        new java.util.ArrayList<>(List.of("qemu-img", "create", "-q", "-f", "vhdx"));
+    List<String> argv = new ArrayList<>(List.of("qemu-img", "create", "-q", "-f", "vhdx"));
     argv.addAll(List.of(options));
     argv.addAll(List.of(file, "2T"));
     return Command.of(argv);
