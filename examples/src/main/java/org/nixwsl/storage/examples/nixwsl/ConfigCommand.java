@@ -12,19 +12,29 @@ import picocli.CommandLine.Option;
 /** {@code nixwsl config}: the NixOS module. */
 @Command(
     name = "config",
-    description = "Write the NixOS module that boots from the shared storage.",
-    mixinStandardHelpOptions = true)
+    description = "Write the NixOS module that boots from the shared storage.")
 final class ConfigCommand {
   ConfigCommand() {}
 
-  @Command(
-      name = "render",
-      description = "Print the text of nix-storage.nix.",
-      mixinStandardHelpOptions = true)
+  @Command(name = "render", description = "Print the text of nix-storage.nix.")
   int render(
-      @Option(names = "--instance", required = true, paramLabel = "NAME") InstanceName instance,
-      @Option(names = "--storage-id", required = true, paramLabel = "UUID") UUID storageId,
-      @Option(names = "--mount-name", defaultValue = "nixstorage", paramLabel = "NAME")
+      @Option(
+              names = "--instance",
+              required = true,
+              paramLabel = "NAME",
+              description = "The name of its directory on the shared storage.")
+          InstanceName instance,
+      @Option(
+              names = "--storage-id",
+              required = true,
+              paramLabel = "UUID",
+              description = "What migrate run printed, and .nix-storage-id holds.")
+          UUID storageId,
+      @Option(
+              names = "--mount-name",
+              defaultValue = "nixstorage",
+              paramLabel = "NAME",
+              description = "The name it is mounted under; ${DEFAULT-VALUE} when not given.")
           MountName mountName,
       @Option(
               names = "--wait",

@@ -17,8 +17,7 @@ import picocli.CommandLine.Option;
     name = "demo",
     description =
         "Make a Nix store, move it to a new disk, prove it, and clean up. Exit 1: something was not"
-            + " proven.",
-    mixinStandardHelpOptions = true)
+            + " proven.")
 final class DemoCommand implements Callable<Integer> {
   @Option(
       names = "--work",

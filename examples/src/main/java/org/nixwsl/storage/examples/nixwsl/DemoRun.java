@@ -142,7 +142,7 @@ final class DemoRun {
         step(
             "migrate",
             () -> sdk.migrator().run(plan, output.following()),
-            r -> r.copy().paths() + " paths moved, each read back and proven");
+            r -> r.copy().paths() + " paths, " + r.copy().bytes() + ", each proven on the disk");
     for (MigrationReport.StageTime stage : report.stages()) {
       rows.add(new Row("  " + Output.camel(stage.stage()), stage.duration(), told(stage, report)));
     }
@@ -156,7 +156,7 @@ final class DemoRun {
       case COPY ->
           copy.files() + " files, " + copy.inodes() + " inodes, " + rate(copy, stage.duration());
       case PROVE -> rate(copy, stage.duration());
-      case COMMIT -> "storage id " + report.storageId();
+      case COMMIT -> ".nix-storage-id written";
       default -> "";
     };
   }
@@ -214,7 +214,16 @@ final class DemoRun {
             () -> sdk.vhdx().check(file),
             c -> {
               DiskInfo info = sdk.vhdx().inspect(file);
-              return Output.camel(c.status()) + ", the file has " + info.fileSize();
+              long errors =
+                  c.findings().stream()
+                      .filter(f -> f.severity() == DiskCheck.Severity.ERROR)
+                      .count();
+              long warnings = c.findings().size() - errors;
+              return errors
+                  + (errors == 1 ? " error, " : " errors, ")
+                  + warnings
+                  + (warnings == 1 ? " warning; a file of " : " warnings; a file of ")
+                  + info.fileSize();
             });
     proven &= check.status() != DiskCheck.Status.ERRORS;
   }
@@ -251,9 +260,9 @@ final class DemoRun {
 
   private void print(PrintWriter out) {
     out.println();
-    out.printf("%-24s %10s  %s%n", "step", "time", "result");
+    out.printf("%-24s %8s  %s%n", "step", "time", "result");
     for (Row row : rows) {
-      out.printf("%-24s %10s  %s%n", row.step(), Output.time(row.duration()), row.result());
+      out.printf("%-24s %8s  %s%n", row.step(), Output.time(row.duration()), row.result());
     }
     out.println();
     out.println(
@@ -268,10 +277,7 @@ final class DemoRun {
 
   private static String rate(CopyReport copy, Duration duration) {
     double seconds = Math.max(0.001, duration.toMillis() / 1000.0);
-    return copy.bytes()
-        + ", "
-        + String.format(Locale.ROOT, "%.0f", copy.bytes().bytes() / 1e6 / seconds)
-        + " MB/s";
+    return String.format(Locale.ROOT, "%.0f MB/s", copy.bytes().bytes() / 1e6 / seconds);
   }
 
   /** What is missing for a real disk, if anything is. */

@@ -19,10 +19,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code nixwsl migrate}: moving a store to the shared storage. */
-@Command(
-    name = "migrate",
-    description = "Move a store to the shared storage.",
-    mixinStandardHelpOptions = true)
+@Command(name = "migrate", description = "Move a store to the shared storage.")
 final class MigrateCommand {
   MigrateCommand() {}
 
@@ -48,7 +45,10 @@ final class MigrateCommand {
         description = "Create the disk, of that size, when the file is not there.")
     private @Nullable ByteSize size;
 
-    @Option(names = "--threads", paramLabel = "N")
+    @Option(
+        names = "--threads",
+        paramLabel = "N",
+        description = "How many threads read; chosen for the machine when not given.")
     private @Nullable Integer threads;
 
     @Option(names = "--detach", description = "Unmount and detach the disk at the end.")
@@ -72,8 +72,7 @@ final class MigrateCommand {
       name = "plan",
       description =
           "Measure and tell what would be done; changes nothing. Exit 1: there is a reason to"
-              + " refuse.",
-      mixinStandardHelpOptions = true)
+              + " refuse.")
   int plan(@Mixin RequestOptions options, @Mixin StorageOptions storage, @Mixin Output output) {
     try (StorageSdk sdk = StorageSdk.open()) {
       MigrationPlan plan = sdk.migrator().plan(options.request(storage), output.following());
@@ -82,10 +81,7 @@ final class MigrateCommand {
     }
   }
 
-  @Command(
-      name = "run",
-      description = "Move the store. The source is read and never changed.",
-      mixinStandardHelpOptions = true)
+  @Command(name = "run", description = "Move the store. The source is read and never changed.")
   int run(@Mixin RequestOptions options, @Mixin StorageOptions storage, @Mixin Output output) {
     try (StorageSdk sdk = StorageSdk.open()) {
       MigrationPlan plan = sdk.migrator().plan(options.request(storage), output.following());

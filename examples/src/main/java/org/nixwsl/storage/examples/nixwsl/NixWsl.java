@@ -20,6 +20,7 @@ import picocli.CommandLine.TypeConversionException;
     name = "nixwsl",
     description = "Keeps the Nix stores of NixOS-WSL instances on one shared disk.",
     mixinStandardHelpOptions = true,
+    scope = CommandLine.ScopeType.INHERIT,
     version = "nixwsl 0.1.0",
     synopsisSubcommandLabel = "COMMAND",
     subcommands = {
@@ -55,7 +56,6 @@ public final class NixWsl {
   static CommandLine commandLine() {
     return new CommandLine(new NixWsl())
         .setCaseInsensitiveEnumValuesAllowed(true)
-        .setUsageHelpAutoWidth(true)
         .registerConverter(ByteSize.class, checked(ByteSize::parse))
         .registerConverter(Path.class, NixWsl::path)
         .registerConverter(InstanceName.class, checked(InstanceName::of))

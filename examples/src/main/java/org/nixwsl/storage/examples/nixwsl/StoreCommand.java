@@ -18,10 +18,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code nixwsl store}: proving and copying a store. */
-@Command(
-    name = "store",
-    description = "Verify or copy a Nix store.",
-    mixinStandardHelpOptions = true)
+@Command(name = "store", description = "Verify or copy a Nix store.")
 final class StoreCommand {
   private static final String ROOT =
       "The directory that holds nix/, such as / or a chroot store; or one that itself holds store/"
@@ -43,16 +40,20 @@ final class StoreCommand {
 
   @Command(
       name = "verify",
-      description = "Compare a store with its database. Exit 1: it is damaged.",
-      mixinStandardHelpOptions = true)
+      description = "Compare a store with its database. Exit 1: it is damaged.")
   int verify(
       @Parameters(paramLabel = "ROOT", description = ROOT) Path root,
       @Option(
               names = "--level",
               defaultValue = "contents",
-              description = "One of ${COMPLETION-CANDIDATES}; contents when not given.")
+              paramLabel = "LEVEL",
+              description = "existence, sizes, contents or links; contents when not given.")
           VerifyLevel level,
-      @Option(names = "--threads", paramLabel = "N") @Nullable Integer threads,
+      @Option(
+              names = "--threads",
+              paramLabel = "N",
+              description = "How many threads read; chosen for the machine when not given.")
+          @Nullable Integer threads,
       @Mixin Output output) {
     try (StorageSdk sdk = StorageSdk.open()) {
       VerifyReport report =
@@ -87,13 +88,16 @@ final class StoreCommand {
 
   @Command(
       name = "copy",
-      description = "Copy a store and prove the copy. Exit 1: the source is damaged.",
-      mixinStandardHelpOptions = true)
+      description = "Copy a store and prove the copy. Exit 1: the source is damaged.")
   int copy(
       @Parameters(paramLabel = "SRC", description = ROOT) Path source,
       @Parameters(paramLabel = "DST", description = "The directory that will hold nix/.")
           Path target,
-      @Option(names = "--threads", paramLabel = "N") @Nullable Integer threads,
+      @Option(
+              names = "--threads",
+              paramLabel = "N",
+              description = "How many threads read; chosen for the machine when not given.")
+          @Nullable Integer threads,
       @Option(names = "--no-reread", description = "Do not read the copy back from the device.")
           boolean noReread,
       @Mixin Output output) {

@@ -24,22 +24,39 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 
 /** {@code nixwsl vhdx}: virtual disk files. */
-@Command(
-    name = "vhdx",
-    description = "Create and examine virtual disk files (VHDX).",
-    mixinStandardHelpOptions = true)
+@Command(name = "vhdx", description = "Create and examine virtual disk files (VHDX).")
 final class VhdxCommand {
   private static final int BUFFER = 1 << 20;
 
   VhdxCommand() {}
 
-  @Command(name = "create", description = "Create a dynamic disk.", mixinStandardHelpOptions = true)
+  @Command(name = "create", description = "Create a dynamic disk.")
   int create(
-      @Parameters(paramLabel = "FILE") Path file,
-      @Option(names = "--size", required = true, paramLabel = "SIZE") ByteSize size,
-      @Option(names = "--block-size", defaultValue = "1M", paramLabel = "SIZE") ByteSize blockSize,
-      @Option(names = "--logical-sector", defaultValue = "512") int logicalSector,
-      @Option(names = "--physical-sector", defaultValue = "4096") int physicalSector,
+      @Parameters(paramLabel = "FILE", description = "The file to make; ends in .vhdx.") Path file,
+      @Option(
+              names = "--size",
+              required = true,
+              paramLabel = "SIZE",
+              description = "What the disk has inside, such as 256G or 2T.")
+          ByteSize size,
+      @Option(
+              names = "--block-size",
+              defaultValue = "1M",
+              paramLabel = "SIZE",
+              description = "How much the file grows at a time, 1M to 256M; ${DEFAULT-VALUE}.")
+          ByteSize blockSize,
+      @Option(
+              names = "--logical-sector",
+              defaultValue = "512",
+              paramLabel = "BYTES",
+              description = "512 or 4096; ${DEFAULT-VALUE} when not given.")
+          int logicalSector,
+      @Option(
+              names = "--physical-sector",
+              defaultValue = "4096",
+              paramLabel = "BYTES",
+              description = "512 or 4096; ${DEFAULT-VALUE} when not given.")
+          int physicalSector,
       @Mixin Output output) {
     try (StorageSdk sdk = StorageSdk.open()) {
       DiskSpec spec =
@@ -54,8 +71,10 @@ final class VhdxCommand {
     }
   }
 
-  @Command(name = "inspect", description = "Tell what a disk is.", mixinStandardHelpOptions = true)
-  int inspect(@Parameters(paramLabel = "FILE") Path file, @Mixin Output output) {
+  @Command(name = "inspect", description = "Tell what a disk is.")
+  int inspect(
+      @Parameters(paramLabel = "FILE", description = "A VHDX file.") Path file,
+      @Mixin Output output) {
     try (StorageSdk sdk = StorageSdk.open()) {
       show(sdk.vhdx().inspect(file), output);
       return NixWsl.OK;
@@ -64,9 +83,10 @@ final class VhdxCommand {
 
   @Command(
       name = "check",
-      description = "Look for everything that is wrong with a disk. Exit 1: errors were found.",
-      mixinStandardHelpOptions = true)
-  int check(@Parameters(paramLabel = "FILE") Path file, @Mixin Output output) {
+      description = "Look for everything that is wrong with a disk. Exit 1: errors were found.")
+  int check(
+      @Parameters(paramLabel = "FILE", description = "A VHDX file.") Path file,
+      @Mixin Output output) {
     try (StorageSdk sdk = StorageSdk.open()) {
       DiskCheck check = sdk.vhdx().check(file);
       output.print(
@@ -92,13 +112,15 @@ final class VhdxCommand {
     }
   }
 
-  @Command(
-      name = "read",
-      description = "Write bytes of the virtual disk to standard output.",
-      mixinStandardHelpOptions = true)
+  @Command(name = "read", description = "Write bytes of the virtual disk to standard output.")
   int read(
-      @Parameters(paramLabel = "FILE") Path file,
-      @Option(names = "--offset", defaultValue = "0", paramLabel = "SIZE") ByteSize offset,
+      @Parameters(paramLabel = "FILE", description = "A VHDX file.") Path file,
+      @Option(
+              names = "--offset",
+              defaultValue = "0",
+              paramLabel = "SIZE",
+              description = "Where to begin; 0 when not given.")
+          ByteSize offset,
       @Option(names = "--length", paramLabel = "SIZE", description = "To the end when not given.")
           @Nullable ByteSize length,
       @Mixin Output output)

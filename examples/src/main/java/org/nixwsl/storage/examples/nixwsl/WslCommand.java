@@ -9,17 +9,13 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
 /** {@code nixwsl wsl}: attaching the shared storage, on Linux through a loop device. */
-@Command(
-    name = "wsl",
-    description = "Attach and detach the shared storage.",
-    mixinStandardHelpOptions = true)
+@Command(name = "wsl", description = "Attach and detach the shared storage.")
 final class WslCommand {
   WslCommand() {}
 
   @Command(
       name = "ensure",
-      description = "Attach and mount the storage, unless it is mounted already.",
-      mixinStandardHelpOptions = true)
+      description = "Attach and mount the storage, unless it is mounted already.")
   int ensure(@Mixin StorageOptions storage, @Mixin Output output) {
     try (StorageSdk sdk = StorageSdk.open()) {
       show(Optional.of(sdk.mounter().ensureMounted(storage.storage(), output.following())), output);
@@ -29,8 +25,7 @@ final class WslCommand {
 
   @Command(
       name = "unmount",
-      description = "Unmount and detach the storage; nothing to do is no error.",
-      mixinStandardHelpOptions = true)
+      description = "Unmount and detach the storage; nothing to do is no error.")
   int unmount(@Mixin StorageOptions storage, @Mixin Output output) {
     try (StorageSdk sdk = StorageSdk.open()) {
       sdk.mounter().unmount(storage.storage(), output.following());
@@ -39,10 +34,7 @@ final class WslCommand {
     }
   }
 
-  @Command(
-      name = "status",
-      description = "Tell where the storage is mounted. Exit 1: it is not.",
-      mixinStandardHelpOptions = true)
+  @Command(name = "status", description = "Tell where the storage is mounted. Exit 1: it is not.")
   int status(@Mixin StorageOptions storage, @Mixin Output output) {
     try (StorageSdk sdk = StorageSdk.open()) {
       Optional<MountedStorage> mounted = sdk.mounter().state(storage.storage());

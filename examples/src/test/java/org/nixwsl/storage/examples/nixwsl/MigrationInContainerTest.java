@@ -68,7 +68,7 @@ class MigrationInContainerTest {
   }
 
   private static List<Path> classPath() {
-    return List.of(System.getProperty("java.class.path").split(":")).stream()
+    return List.of(System.getProperty("java.class.path").split(":", -1)).stream()
         .map(Path::of)
         .toList();
   }

@@ -5,6 +5,7 @@ import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.SeekableByteChannel;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
@@ -185,11 +186,13 @@ public final class VhdxEngine implements VhdxManager {
   private static DiskInfo createFile(Path file, String name, Geometry geometry, Operation operation)
       throws IOException, InterruptedException {
     try {
+      if (Files.notExists(file, LinkOption.NOFOLLOW_LINKS)) {
+        requireRoom(file, name, geometry);
+      }
       DiskInfo[] made = new DiskInfo[1];
       DurableFiles.create(
           file,
           channel -> {
-            requireRoom(file, name, geometry);
             DiskCreation.write(channel, geometry);
             // Read back by the strict reader before the name is given.
             made[0] = info(ChannelBytes.of(channel), name, operation);

@@ -2,7 +2,6 @@ package org.nixwsl.storage.linux.disk;
 
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -280,8 +279,7 @@ public final class LoopMounter implements WslMounter {
 
   private List<Problem> machineRefusals() throws IOException {
     List<Problem> problems = new ArrayList<>();
-    if (!Integer.valueOf(0)
-        .equals(Files.getAttribute(Path.of("/proc/self"), "unix:uid", LinkOption.NOFOLLOW_LINKS))) {
+    if (!Integer.valueOf(0).equals(Files.getAttribute(Path.of("/proc/self/task"), "unix:uid"))) {
       problems.add(
           Problem.of(
               ErrorCode.NOT_ROOT,

@@ -55,7 +55,9 @@ public final class NixProgram {
 
   /** The version line of {@code nix-store}. */
   public String version() {
-    return run(List.of("nix-store", "--version"), Map.of()).text().strip();
+    // Even for this it opens a store, and the machine's own may not be the caller's to open.
+    Result result = onRoot(work.resolve("empty"), List.of("nix-store", "--version"));
+    return requireOk(result, "nix-store --version").text().strip();
   }
 
   /**

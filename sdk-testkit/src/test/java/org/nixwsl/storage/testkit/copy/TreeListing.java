@@ -31,7 +31,7 @@ final class TreeListing {
     this.wanted = wanted;
   }
 
-  /** Lists a tree; names are relative and escaped. */
+  /** Lists a tree; names are relative and escaped. The top itself is not listed. */
   static SortedMap<String, String> of(Path top, Predicate<String> wanted) throws IOException {
     TreeListing listing = new TreeListing(top, wanted);
     listing.add(top);
@@ -40,7 +40,7 @@ final class TreeListing {
 
   private void add(Path file) throws IOException {
     String name = PathBytes.printable(top.relativize(file));
-    if (!wanted.test(name)) {
+    if (!name.isEmpty() && !wanted.test(name)) {
       return;
     }
     Map<String, Object> facts =
@@ -66,7 +66,9 @@ final class TreeListing {
     if (!directory) {
       line += " = " + firstNames.computeIfAbsent(facts.get("ino"), inode -> name);
     }
-    lines.put(name, line);
+    if (!name.isEmpty()) {
+      lines.put(name, line);
+    }
     if (directory) {
       TreeMap<Path, Path> children = new TreeMap<>();
       try (DirectoryStream<Path> stream = Files.newDirectoryStream(file)) {
