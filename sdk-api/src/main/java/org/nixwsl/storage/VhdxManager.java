@@ -2,14 +2,16 @@ package org.nixwsl.storage;
 
 import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Path;
+import org.nixwsl.storage.disk.DiskChannel;
 import org.nixwsl.storage.disk.DiskCheck;
 import org.nixwsl.storage.disk.DiskInfo;
+import org.nixwsl.storage.disk.DiskRepair;
 import org.nixwsl.storage.disk.DiskSpec;
 
 /**
- * Creates and examines VHDX files on any operating system: no Hyper-V, no administrator, no other
- * program. Format: MS-VHDX, revision 8.0. Thread-safe for different files; two calls that change
- * one file exclude each other, also across processes.
+ * Creates, examines, reads, writes and repairs VHDX files on any operating system: no Hyper-V, no
+ * administrator, no other program. Format: MS-VHDX, revision 8.0. Thread-safe for different files;
+ * two calls that change one file exclude each other, also across processes.
  */
 public interface VhdxManager {
   /**
@@ -60,4 +62,39 @@ public interface VhdxManager {
    *     be replayed, and {@code VHDX_UNSUPPORTED} for a differencing disk
    */
   SeekableByteChannel openForReading(Path file);
+
+  /**
+   * Opens the contents of a dynamic or fixed disk for reading and writing, as a guest would see
+   * them. The caller closes the channel, which says what is durable when; it is not thread-safe.
+   * Nobody else can open the file meanwhile. All of the file is looked at before its first byte is
+   * changed; a log that is to be replayed is replayed to the file then, and otherwise nothing is
+   * changed before the first write.
+   *
+   * <p>A crash at any moment leaves a file that can be opened again. It may be longer than the
+   * blocks in it need by what was written since the last {@link DiskChannel#force}.
+   *
+   * @throws org.nixwsl.storage.error.DiskException as {@link #openForReading}; {@code VHDX_IN_USE}
+   *     if anybody has the file open, for reading too
+   * @throws org.nixwsl.storage.error.EnvironmentException {@code NOT_FOUND}, {@code IO_FAILED};
+   *     {@code NO_SPACE} if replaying the log needs more room
+   */
+  DiskChannel openForWriting(Path file);
+
+  /**
+   * Puts right what can be put right without guessing: replays the log to the file, and makes a
+   * damaged copy of header or region table from the good one. What a guest sees does not change. A
+   * disk that needs nothing of that is left as it is; differencing disks are repaired as well.
+   *
+   * @throws org.nixwsl.storage.error.DiskException {@code NOT_A_VHDX}, {@code VHDX_UNSUPPORTED};
+   *     {@code VHDX_CORRUPT} if anything else is wrong with the disk, and nothing is changed then;
+   *     {@code VHDX_IN_USE} as {@link #openForWriting}
+   * @throws org.nixwsl.storage.error.EnvironmentException {@code NOT_FOUND}, {@code IO_FAILED},
+   *     {@code NO_SPACE}
+   */
+  DiskRepair repair(Path file, RunOptions options);
+
+  /** {@link #repair(Path, RunOptions)} that nobody follows. */
+  default DiskRepair repair(Path file) {
+    return repair(file, RunOptions.ofDefaults());
+  }
 }

@@ -1,6 +1,7 @@
 package org.nixwsl.storage.examples.nixwsl;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.ByteBuffer;
@@ -14,8 +15,10 @@ import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.StorageSdk;
 import org.nixwsl.storage.disk.BlockCounts;
 import org.nixwsl.storage.disk.ByteSize;
+import org.nixwsl.storage.disk.DiskChannel;
 import org.nixwsl.storage.disk.DiskCheck;
 import org.nixwsl.storage.disk.DiskInfo;
+import org.nixwsl.storage.disk.DiskRepair;
 import org.nixwsl.storage.disk.DiskSpec;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -24,7 +27,9 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 
 /** {@code nixwsl vhdx}: virtual disk files. */
-@Command(name = "vhdx", description = "Create and examine virtual disk files (VHDX).")
+@Command(
+    name = "vhdx",
+    description = "Create, examine, read, write and repair virtual disk files (VHDX).")
 final class VhdxCommand {
   private static final int BUFFER = 1 << 20;
 
@@ -143,6 +148,77 @@ final class VhdxCommand {
     }
   }
 
+  @Command(
+      name = "write",
+      description = "Write standard input to the virtual disk; on the device when this ends well.")
+  int write(
+      @Parameters(paramLabel = "FILE", description = "A VHDX file.") Path file,
+      @Option(
+              names = "--offset",
+              required = true,
+              paramLabel = "SIZE",
+              description = "Where to begin.")
+          ByteSize offset,
+      @Mixin Output output)
+      throws IOException {
+    try (StorageSdk sdk = StorageSdk.open()) {
+      long written;
+      try (DiskChannel disk = sdk.vhdx().openForWriting(file)) {
+        if (offset.bytes() > disk.size()) {
+          throw new ParameterException(
+              NixWsl.commandLine(),
+              "The disk has " + disk.size() + " bytes: the offset is beyond its end.");
+        }
+        written = copy(System.in, disk.position(offset.bytes()));
+      }
+      output.print(
+          Output.object("offset", offset.bytes(), "bytes", written),
+          out -> out.printf("%d bytes written at %d%n", written, offset.bytes()));
+      return NixWsl.OK;
+    }
+  }
+
+  @Command(
+      name = "repair",
+      description = "Replay the log, and make damaged copies of header or region table good.")
+  int repair(
+      @Parameters(paramLabel = "FILE", description = "A VHDX file.") Path file,
+      @Mixin Output output) {
+    try (StorageSdk sdk = StorageSdk.open()) {
+      DiskRepair done = sdk.vhdx().repair(file, output.following());
+      output.print(
+          Output.object(
+              "replayedLogEntries",
+              done.replayedLogEntries(),
+              "headerRewritten",
+              done.headerRewritten(),
+              "regionTableRewritten",
+              done.regionTableRewritten()),
+          out -> print(out, done));
+      return NixWsl.OK;
+    }
+  }
+
+  /** Refuses input that does not fit, and says how much of it is on the disk then. */
+  private static long copy(InputStream in, DiskChannel disk) throws IOException {
+    long written = 0;
+    byte[] bytes = in.readNBytes(BUFFER);
+    while (bytes.length > 0) {
+      if (bytes.length > disk.size() - disk.position()) {
+        throw new ParameterException(
+            NixWsl.commandLine(),
+            "The input reaches beyond the end of the disk, which has "
+                + disk.size()
+                + " bytes; the first "
+                + written
+                + " of it were written.");
+      }
+      written += disk.write(ByteBuffer.wrap(bytes));
+      bytes = in.readNBytes(BUFFER);
+    }
+    return written;
+  }
+
   private static void copy(SeekableByteChannel disk, long length, WritableByteChannel out)
       throws IOException {
     ByteBuffer buffer = ByteBuffer.allocate(BUFFER);
@@ -226,6 +302,21 @@ final class VhdxCommand {
         info.blocks().total() - info.blocks().fullyPresent() - info.blocks().partiallyPresent(),
         info.blocks().total());
     info.parent().ifPresent(parent -> out.printf("parent          %s%n", parent));
+  }
+
+  private static void print(PrintWriter out, DiskRepair done) {
+    if (!done.changed()) {
+      out.println("nothing to repair");
+    }
+    if (done.replayedLogEntries() > 0) {
+      out.printf("replayed %d entries of the log%n", done.replayedLogEntries());
+    }
+    if (done.headerRewritten()) {
+      out.println("rewrote a damaged header");
+    }
+    if (done.regionTableRewritten()) {
+      out.println("rewrote a damaged region table");
+    }
   }
 
   private static void print(PrintWriter out, DiskCheck check) {

@@ -3,11 +3,16 @@ package org.nixwsl.storage.examples.nixwsl;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nixwsl.storage.testkit.Damage;
@@ -61,6 +66,53 @@ class CommandLineTest {
     assertThat(Cli.run("vhdx", "read", disk, "--offset", "5M").exitCode()).isEqualTo(NixWsl.USAGE);
     assertThat(Cli.run("vhdx", "read", disk, "--offset", "3M", "--length", "2M").exitCode())
         .isEqualTo(NixWsl.USAGE);
+  }
+
+  @Test
+  void whatIsWrittenToADiskIsReadBackAndTooMuchIsWrongUsage(@TempDir Path folder)
+      throws IOException {
+    Path disk = folder.resolve("x.vhdx");
+    Cli.run("vhdx", "create", disk, "--size", "4M");
+    byte[] bytes = new byte[3 << 20];
+    Arrays.fill(bytes, (byte) 'w');
+    Cli written =
+        withInput(bytes, () -> Cli.run("vhdx", "write", disk, "--offset", "1M", "--json"));
+    assertThat(written.exitCode()).isZero();
+    assertThat(written.json()).isEqualTo(Map.of("offset", 1 << 20, "bytes", 3 << 20));
+    assertThat(Cli.run("vhdx", "inspect", disk, "--json").json().get("blocks"))
+        .asInstanceOf(InstanceOfAssertFactories.MAP)
+        .containsEntry("fullyPresent", 3)
+        .containsEntry("notPresent", 1);
+    Cli tooMuch = withInput(bytes, () -> Cli.run("vhdx", "write", disk, "--offset", "2M"));
+    assertThat(tooMuch.exitCode()).isEqualTo(NixWsl.USAGE);
+    assertThat(Cli.run("vhdx", "write", disk).exitCode()).isEqualTo(NixWsl.USAGE);
+    assertThat(Cli.run("vhdx", "write", disk, "--offset", "5M").exitCode()).isEqualTo(NixWsl.USAGE);
+  }
+
+  @Test
+  void aDamagedHeaderIsRepaired(@TempDir Path folder) throws IOException {
+    Path disk = folder.resolve("x.vhdx");
+    Cli.run("vhdx", "create", disk, "--size", "4M");
+    byte[] bytes = Files.readAllBytes(disk);
+    bytes[64 << 10] = 0;
+    Files.write(disk, bytes);
+    Cli repaired = Cli.run("vhdx", "repair", disk, "--json");
+    assertThat(repaired.exitCode()).isZero();
+    assertThat(repaired.json())
+        .isEqualTo(
+            Map.of(
+                "replayedLogEntries", 0, "headerRewritten", true, "regionTableRewritten", false));
+    assertThat(Cli.run("vhdx", "repair", disk).out()).contains("nothing to repair");
+  }
+
+  private static Cli withInput(byte[] bytes, Supplier<Cli> run) {
+    InputStream before = System.in;
+    System.setIn(new ByteArrayInputStream(bytes));
+    try {
+      return run.get();
+    } finally {
+      System.setIn(before);
+    }
   }
 
   @Test

@@ -3,15 +3,20 @@ package org.nixwsl.storage.core.vhdx;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.LongBuffer;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.core.vhdx.format.DiskBytes;
+import org.nixwsl.storage.core.vhdx.format.Fields;
 import org.nixwsl.storage.core.vhdx.format.Geometry;
 import org.nixwsl.storage.core.vhdx.format.Region;
 
 /**
  * The block allocation table, paged: of up to 513 MiB only the pages in use are in memory, 1 MiB at
- * most. The entries of a disk are known to lie inside the region, and the region inside the file.
- * Not thread-safe.
+ * most, and the entries that were changed. The entries of a disk are known to lie inside the
+ * region, and the region inside the file. Not thread-safe.
  */
 final class BlockTable {
   /** 16 KiB: the entries of 2 GiB of disk with blocks of 1 MiB. */
@@ -24,6 +29,7 @@ final class BlockTable {
   private final long entries;
   private final @Nullable LongBuffer[] pages = new LongBuffer[PAGES];
   private final long[] numbers = new long[PAGES];
+  private final TreeMap<Long, Long> changes = new TreeMap<>();
 
   BlockTable(DiskBytes file, Region region, Geometry geometry) {
     this.file = file;
@@ -33,6 +39,43 @@ final class BlockTable {
 
   /** An entry, as it stands; the index is from 0 to the number of entries in use, excluded. */
   long entry(long index) throws IOException {
+    Long changed = changes.get(index);
+    return changed == null ? entryInFile(index) : changed;
+  }
+
+  /** Changes an entry, in memory only; the caller bounds how many, and brings them to the file. */
+  void change(long index, long entry) {
+    changes.put(index, entry);
+  }
+
+  /** How many entries differ from those in the file. */
+  int changes() {
+    return changes.size();
+  }
+
+  /** The sectors of the file that hold changed entries, as they are to be, by their places. */
+  SortedMap<Long, ByteBuffer> changedSectors() throws IOException {
+    SortedMap<Long, ByteBuffer> sectors = new TreeMap<>();
+    for (Map.Entry<Long, Long> change : changes.entrySet()) {
+      long offset = offsetOf(change.getKey());
+      int inSector = (int) (offset % Fields.SECTOR);
+      ByteBuffer sector = sectors.get(offset - inSector);
+      if (sector == null) {
+        sector = file.read(offset - inSector, Fields.SECTOR);
+        sectors.put(offset - inSector, sector);
+      }
+      sector.putLong(inSector, change.getValue());
+    }
+    return sectors;
+  }
+
+  /** The file has the changes now. */
+  void changesAreInFile() {
+    Arrays.fill(pages, null);
+    changes.clear();
+  }
+
+  private long entryInFile(long index) throws IOException {
     long number = index / ENTRIES_PER_PAGE;
     int slot = (int) (number % PAGES);
     LongBuffer page = pages[slot];

@@ -1,5 +1,6 @@
 package org.nixwsl.storage.core.vhdx;
 
+import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -21,22 +22,24 @@ import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.vhdx.format.DiskBytes;
+import org.nixwsl.storage.core.vhdx.format.WritableBytes;
 import org.nixwsl.storage.error.DiskException;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 
 /**
- * A VHDX file that is open for reading and locked, so that no program that respects locks writes to
- * it meanwhile. Any number of readers may share a file, in this process and in others. A symbolic
- * link is followed. The one who opens closes; may be read from several threads.
+ * A VHDX file that is open and locked. While it is open for reading, no program that respects locks
+ * writes to it; any number of readers may share a file, in this process and in others. While it is
+ * open for writing, nobody else has it at all. A symbolic link is followed. The one who opens
+ * closes; may be read from several threads.
  *
  * <p>POSIX gives locks to a process, and drops them when the process closes <em>any</em> of its
  * descriptors of the file. So all readers in this process share one descriptor, and the table of
  * them belongs to the process. A thread that is interrupted while it reads closes it for all of
  * them; the others get a {@link java.nio.channels.ClosedChannelException}.
  */
-final class LockedFile implements DiskBytes, AutoCloseable {
+final class LockedFile implements DiskBytes, Closeable {
   /** How long a lock that another program holds for a moment is waited for. */
   private static final Duration PATIENCE = Duration.ofSeconds(1);
 
@@ -58,10 +61,12 @@ final class LockedFile implements DiskBytes, AutoCloseable {
     final Object key;
     final FileChannel data;
     final FileChannel locks;
+    final boolean writable;
     int users;
 
-    Shared(Object key, FileChannel data, FileChannel locks) {
+    Shared(Object key, FileChannel data, FileChannel locks, boolean writable) {
       this.key = key;
+      this.writable = writable;
       this.data = data;
       this.locks = locks;
     }
@@ -79,14 +84,31 @@ final class LockedFile implements DiskBytes, AutoCloseable {
   }
 
   /**
-   * Opens and locks a file.
+   * Opens and locks a file for reading.
    *
    * @throws EnvironmentException {@code NOT_FOUND}
    * @throws DiskException {@code NOT_A_VHDX} if it is no regular file; {@code VHDX_IN_USE} if
    *     another program writes to it
    */
   static LockedFile open(Path path, Operation operation) throws IOException, InterruptedException {
-    LockedFile first = tryOpen(path);
+    return open(path, false, operation);
+  }
+
+  /**
+   * Opens and locks a file for writing.
+   *
+   * @throws EnvironmentException {@code NOT_FOUND}
+   * @throws DiskException {@code NOT_A_VHDX} if it is no regular file; {@code VHDX_IN_USE} if
+   *     anybody else has it open, in this process or another one
+   */
+  static LockedFile openForWriting(Path path, Operation operation)
+      throws IOException, InterruptedException {
+    return open(path, true, operation);
+  }
+
+  private static LockedFile open(Path path, boolean writable, Operation operation)
+      throws IOException, InterruptedException {
+    LockedFile first = tryOpen(path, writable);
     if (first != null) {
       return first;
     }
@@ -96,7 +118,7 @@ final class LockedFile implements DiskBytes, AutoCloseable {
           "the lock of " + PathBytes.printable(path),
           PATIENCE,
           () -> {
-            later.set(tryOpen(path));
+            later.set(tryOpen(path, writable));
             return later.get() != null;
           });
     } catch (Throwable e) {
@@ -109,7 +131,7 @@ final class LockedFile implements DiskBytes, AutoCloseable {
     }
     LockedFile file = later.get();
     if (file == null) {
-      throw inUse(path);
+      throw inUse(path, writable);
     }
     return file;
   }
@@ -122,6 +144,14 @@ final class LockedFile implements DiskBytes, AutoCloseable {
   @Override
   public void read(long offset, ByteBuffer target) throws IOException {
     bytes.read(offset, target);
+  }
+
+  /** The file for writing; only of one that was opened for it. */
+  WritableBytes writable() {
+    if (!shared.writable) {
+      throw new IllegalStateException("The file is open for reading only");
+    }
+    return bytes;
   }
 
   @Override
@@ -140,7 +170,7 @@ final class LockedFile implements DiskBytes, AutoCloseable {
   }
 
   /** One attempt; null if the file is in use. */
-  private static @Nullable LockedFile tryOpen(Path path) throws IOException {
+  private static @Nullable LockedFile tryOpen(Path path, boolean writable) throws IOException {
     synchronized (OPEN) {
       Object key = key(path);
       Shared known = OPEN.get(key);
@@ -148,7 +178,10 @@ final class LockedFile implements DiskBytes, AutoCloseable {
         // Closed by an interrupt, and its locks are held until its last user has noticed.
         return null;
       }
-      Shared shared = known == null ? openAndLock(path, key) : known;
+      if (known != null && (writable || known.writable)) {
+        return null;
+      }
+      Shared shared = known == null ? openAndLock(path, key, writable) : known;
       if (shared == null) {
         return null;
       }
@@ -168,20 +201,24 @@ final class LockedFile implements DiskBytes, AutoCloseable {
   }
 
   @SuppressWarnings("ReferenceEquality") // whether a second channel was opened
-  private static @Nullable Shared openAndLock(Path path, Object key) throws IOException {
-    FileChannel data = FileChannel.open(path, StandardOpenOption.READ);
+  private static @Nullable Shared openAndLock(Path path, Object key, boolean writable)
+      throws IOException {
+    FileChannel data =
+        writable
+            ? FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE)
+            : FileChannel.open(path, StandardOpenOption.READ);
     FileChannel locks = data;
     boolean locked = false;
     try {
-      locks = openForLocks(path, data);
+      locks = writable ? data : openForLocks(path, data);
       if (!key.equals(key(path))) {
         throw new FileSystemException(path.toString(), null, "The file was replaced just now");
       }
-      locked = lock(locks, locks != data);
-      return locked ? new Shared(key, data, locks) : null;
+      locked = writable ? lockAlone(data) : lock(locks, locks != data);
+      return locked ? new Shared(key, data, locks, writable) : null;
     } finally {
       if (!locked) {
-        new Shared(key, data, locks).close();
+        new Shared(key, data, locks, writable).close();
       }
     }
   }
@@ -200,6 +237,16 @@ final class LockedFile implements DiskBytes, AutoCloseable {
       return FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE);
     } catch (AccessDeniedException e) {
       return data;
+    }
+  }
+
+  /** Every reader and QEMU in any use have a shared lock somewhere. */
+  private static boolean lockAlone(FileChannel channel) throws IOException {
+    try {
+      return channel.tryLock() != null;
+    } catch (OverlappingFileLockException e) {
+      // Somebody in this process has locked the file without us.
+      return false;
     }
   }
 
@@ -249,11 +296,13 @@ final class LockedFile implements DiskBytes, AutoCloseable {
     return Objects.requireNonNullElse(attributes.fileKey(), path.toRealPath());
   }
 
-  private static DiskException inUse(Path path) {
+  private static DiskException inUse(Path path, boolean writable) {
     return new DiskException(
         Problem.of(
                 ErrorCode.VHDX_IN_USE,
-                "Another program has " + PathBytes.printable(path) + " open for writing.",
+                writable
+                    ? PathBytes.printable(path) + " is open elsewhere, here or in another program."
+                    : "Another program has " + PathBytes.printable(path) + " open for writing.",
                 "Detach the disk there, then call again.")
             .mayGoAway());
   }

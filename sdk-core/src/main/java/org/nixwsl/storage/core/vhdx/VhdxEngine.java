@@ -1,5 +1,6 @@
 package org.nixwsl.storage.core.vhdx;
 
+import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.SeekableByteChannel;
@@ -21,17 +22,22 @@ import org.nixwsl.storage.core.vhdx.findings.Findings;
 import org.nixwsl.storage.core.vhdx.format.DiskBytes;
 import org.nixwsl.storage.core.vhdx.format.Geometry;
 import org.nixwsl.storage.core.vhdx.format.ParentLocator;
+import org.nixwsl.storage.core.vhdx.format.WritableBytes;
 import org.nixwsl.storage.disk.BlockCounts;
 import org.nixwsl.storage.disk.ByteSize;
+import org.nixwsl.storage.disk.DiskChannel;
 import org.nixwsl.storage.disk.DiskCheck;
 import org.nixwsl.storage.disk.DiskInfo;
+import org.nixwsl.storage.disk.DiskRepair;
 import org.nixwsl.storage.disk.DiskSpec;
 import org.nixwsl.storage.disk.DiskType;
+import org.nixwsl.storage.disk.LogState;
 import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.DiskException;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.error.StateLeft;
 
 /**
  * The VHDX manager in pure Java. Thread-safe. Takes no more than about 32 MiB of memory, whatever
@@ -54,7 +60,7 @@ public final class VhdxEngine implements VhdxManager {
 
   /** What is done with an open file. */
   @FunctionalInterface
-  private interface Reading<T> {
+  private interface Use<T> {
     T of(LockedFile file, String name, Operation operation) throws IOException;
   }
 
@@ -105,10 +111,39 @@ public final class VhdxEngine implements VhdxManager {
         "open",
         (open, name, operation) -> {
           try {
-            return new VirtualDiskChannel(open, readable(open, name, operation), name);
+            return VirtualDiskChannel.forReading(open, readable(open, name, operation), name);
           } catch (Throwable e) {
             closeAfter(e, open);
             throw e;
+          }
+        });
+  }
+
+  @Override
+  public DiskChannel openForWriting(Path file) {
+    return changing(
+        file,
+        "open",
+        RunOptions.ofDefaults(),
+        (open, name, operation) -> {
+          try {
+            return writing(open, open.writable(), name, operation);
+          } catch (Throwable e) {
+            closeAfter(e, open);
+            throw e;
+          }
+        });
+  }
+
+  @Override
+  public DiskRepair repair(Path file, RunOptions options) {
+    return changing(
+        file,
+        "repair",
+        options,
+        (open, name, operation) -> {
+          try (open) {
+            return Repair.run(open.writable(), name, operation);
           }
         });
   }
@@ -153,14 +188,31 @@ public final class VhdxEngine implements VhdxManager {
       throw new DiskException(
           Problem.of(
               ErrorCode.VHDX_UNSUPPORTED,
-              "Cannot read " + name + ": it holds only what differs from a parent disk.",
+              "Cannot use what " + name + " holds: that is only what differs from a parent disk.",
               "Merge it into its parent with the program that made it."));
     }
     BlockScan.run(image, strict, operation);
     return image;
   }
 
-  private <T> T reading(Path file, String verb, Reading<T> body) {
+  /**
+   * A disk whose contents can be written: as {@link #readable}, and its log has been replayed to
+   * the file.
+   *
+   * @param owner closed with the channel
+   */
+  static DiskChannel writing(Closeable owner, WritableBytes file, String name, Operation operation)
+      throws IOException {
+    DiskImage image = readable(file, name, operation);
+    Repair.requireChangeable(image, name);
+    if (image.log().state() == LogState.DIRTY) {
+      Repair.replayLog(file, image);
+      image = readable(file, name, operation);
+    }
+    return VirtualDiskChannel.forWriting(owner, file, image, name);
+  }
+
+  private <T> T reading(Path file, String verb, Use<T> body) {
     String name = PathBytes.printable(file);
     return Operation.run(
         verb + " the disk " + name,
@@ -178,6 +230,33 @@ public final class VhdxEngine implements VhdxManager {
                     ErrorCode.IO_FAILED,
                     "Cannot read " + name + ": " + e + ".",
                     "Look at the file and its device, then call again."),
+                e);
+          }
+        });
+  }
+
+  private <T> T changing(Path file, String verb, RunOptions options, Use<T> body) {
+    String name = PathBytes.printable(file);
+    return Operation.run(
+        verb + " the disk " + name,
+        options,
+        ticker,
+        Map.of(),
+        operation -> {
+          try {
+            return body.of(LockedFile.openForWriting(file, operation), name, operation);
+          } catch (ClosedByInterruptException e) {
+            throw interrupted(e);
+          } catch (IOException e) {
+            boolean noSpace = noSpace(e);
+            throw new EnvironmentException(
+                Problem.of(
+                        noSpace ? ErrorCode.NO_SPACE : ErrorCode.IO_FAILED,
+                        "Cannot " + verb + " " + name + " for writing: " + e + ".",
+                        noSpace
+                            ? "Make room on that file system and call again."
+                            : "Look at the file, its permissions and its device, then call again.")
+                    .leaving(StateLeft.RESUMABLE),
                 e);
           }
         });

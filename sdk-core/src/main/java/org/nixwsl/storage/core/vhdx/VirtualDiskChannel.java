@@ -1,41 +1,70 @@
 package org.nixwsl.storage.core.vhdx;
 
+import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.NonWritableChannelException;
-import java.nio.channels.SeekableByteChannel;
 import java.util.Optional;
 import org.nixwsl.storage.core.vhdx.findings.FindingCode;
 import org.nixwsl.storage.core.vhdx.findings.Findings;
 import org.nixwsl.storage.core.vhdx.format.BlockState;
 import org.nixwsl.storage.core.vhdx.format.Fields;
 import org.nixwsl.storage.core.vhdx.format.Geometry;
+import org.nixwsl.storage.core.vhdx.format.WritableBytes;
+import org.nixwsl.storage.disk.DiskChannel;
 
 /**
- * The contents of a dynamic or fixed disk as a guest sees them, for reading. Owns the open file and
- * closes it. Not thread-safe.
+ * The contents of a dynamic or fixed disk as a guest sees them, for reading, or for both. Owns the
+ * open file and closes it. Not thread-safe.
  */
-final class VirtualDiskChannel implements SeekableByteChannel {
-  private final LockedFile file;
+final class VirtualDiskChannel implements DiskChannel {
+  private final Closeable file;
   private final DiskImage image;
   private final Geometry geometry;
   private final BlockTable table;
+  private final Optional<BlockWriter> writer;
   private final Findings strict;
   private long position;
   private boolean open = true;
 
-  /**
-   * A channel at position 0.
-   *
-   * @param name the file's name for messages
-   */
-  VirtualDiskChannel(LockedFile file, DiskImage image, String name) {
+  private VirtualDiskChannel(
+      Closeable file,
+      DiskImage image,
+      BlockTable table,
+      Optional<BlockWriter> writer,
+      String name) {
     this.file = file;
     this.image = image;
     this.geometry = image.geometry();
-    this.table = image.blockTable();
+    this.table = table;
+    this.writer = writer;
     this.strict = Findings.refusing(name);
+  }
+
+  /**
+   * A channel for reading at position 0.
+   *
+   * @param file closed with the channel
+   * @param name the file's name for messages
+   */
+  static VirtualDiskChannel forReading(Closeable file, DiskImage image, String name) {
+    return new VirtualDiskChannel(file, image, image.blockTable(), Optional.empty(), name);
+  }
+
+  /**
+   * A channel for reading and writing at position 0. Writes nothing yet.
+   *
+   * @param file closed with the channel
+   * @param bytes the same file, from which the image was read
+   * @param image without errors, and with nothing to replay
+   * @param name the file's name for messages
+   */
+  static VirtualDiskChannel forWriting(
+      Closeable file, WritableBytes bytes, DiskImage image, String name) throws IOException {
+    BlockTable table = image.blockTable();
+    BlockWriter writer = new BlockWriter(bytes, image, table);
+    return new VirtualDiskChannel(file, image, table, Optional.of(writer), name);
   }
 
   @Override
@@ -45,12 +74,10 @@ final class VirtualDiskChannel implements SeekableByteChannel {
       return -1;
     }
     int total = (int) Math.min(target.remaining(), geometry.virtualSize() - position);
-    int left = total;
-    while (left > 0) {
-      long inBlock = position % geometry.blockSize();
-      int count = (int) Math.min(left, geometry.blockSize() - inBlock);
-      ByteBuffer part = target.slice(target.position(), count);
-      readFromBlock(position / geometry.blockSize(), inBlock, part);
+    for (int left = total; left > 0; ) {
+      ByteBuffer part = partInBlock(target, left);
+      int count = part.remaining();
+      readFromBlock(part);
       target.position(target.position() + count);
       position += count;
       left -= count;
@@ -58,31 +85,42 @@ final class VirtualDiskChannel implements SeekableByteChannel {
     return total;
   }
 
-  private void readFromBlock(long block, long inBlock, ByteBuffer part) throws IOException {
-    long index = geometry.indexOfPayload(block);
-    long entry = table.entry(index);
-    if (BlockState.of(entry) != BlockState.FULLY_PRESENT) {
-      // Every other state that a disk without a parent may have reads as zeros.
-      Fields.putZeros(part);
-      return;
+  @Override
+  public int write(ByteBuffer source) throws IOException {
+    BlockWriter blocks = requireWriter();
+    int total = source.remaining();
+    if (position > geometry.virtualSize() - total) {
+      throw new IOException(
+          "The disk has "
+              + geometry.virtualSize()
+              + " bytes; "
+              + total
+              + " at offset "
+              + position
+              + " reach past its end");
     }
-    // Looked at when the disk was opened; a program that ignores locks may have changed it since.
-    Optional<FindingCode> misplaced =
-        BlockState.misplaced(entry, geometry.blockSize(), image.bytes());
-    if (misplaced.isPresent()) {
-      strict.report(misplaced.get(), table.offsetOf(index), DiskImage.misplacedMessage(entry));
+    while (source.hasRemaining()) {
+      ByteBuffer part = partInBlock(source, source.remaining());
+      int count = part.remaining();
+      writeToBlock(blocks, part);
+      source.position(source.position() + count);
+      position += count;
     }
-    image.bytes().read(BlockState.offset(entry) + inBlock, part);
+    return total;
   }
 
   @Override
-  public int write(ByteBuffer source) {
-    throw new NonWritableChannelException();
+  public void force() throws IOException {
+    requireWriter().force();
   }
 
   @Override
-  public SeekableByteChannel truncate(long size) {
-    throw new NonWritableChannelException();
+  public DiskChannel truncate(long size) throws IOException {
+    requireWriter();
+    if (size < geometry.virtualSize()) {
+      throw new IOException("A disk cannot be cut while it is written to");
+    }
+    return this;
   }
 
   @Override
@@ -92,7 +130,7 @@ final class VirtualDiskChannel implements SeekableByteChannel {
   }
 
   @Override
-  public SeekableByteChannel position(long newPosition) throws IOException {
+  public DiskChannel position(long newPosition) throws IOException {
     requireOpen();
     if (newPosition < 0) {
       throw new IllegalArgumentException("A position cannot be negative: " + newPosition);
@@ -116,8 +154,55 @@ final class VirtualDiskChannel implements SeekableByteChannel {
   public void close() throws IOException {
     if (open) {
       open = false;
-      file.close();
+      try (file) {
+        if (writer.isPresent()) {
+          writer.get().close();
+        }
+      }
     }
+  }
+
+  /** As much of a buffer as lies in the block at the position. */
+  private ByteBuffer partInBlock(ByteBuffer buffer, int limit) {
+    long inBlock = position % geometry.blockSize();
+    return buffer.slice(buffer.position(), (int) Math.min(limit, geometry.blockSize() - inBlock));
+  }
+
+  private void readFromBlock(ByteBuffer part) throws IOException {
+    long index = geometry.indexOfPayload(position / geometry.blockSize());
+    long entry = table.entry(index);
+    if (BlockState.of(entry) == BlockState.FULLY_PRESENT) {
+      image.bytes().read(placeInFile(index, entry), part);
+    } else {
+      // Every other state that a disk without a parent may have reads as zeros.
+      Fields.putZeros(part);
+    }
+  }
+
+  private void writeToBlock(BlockWriter blocks, ByteBuffer part) throws IOException {
+    long index = geometry.indexOfPayload(position / geometry.blockSize());
+    long entry = table.entry(index);
+    if (BlockState.of(entry) == BlockState.FULLY_PRESENT) {
+      blocks.overwrite(placeInFile(index, entry), part);
+    } else {
+      blocks.allocate(index, position % geometry.blockSize(), part);
+    }
+  }
+
+  /** Where the byte at the position is, in a block that is in the file. */
+  private long placeInFile(long index, long entry) {
+    // Looked at when the disk was opened; a program that ignores locks may have changed it since.
+    Optional<FindingCode> misplaced =
+        BlockState.misplaced(entry, geometry.blockSize(), image.bytes());
+    if (misplaced.isPresent()) {
+      strict.report(misplaced.get(), table.offsetOf(index), DiskImage.misplacedMessage(entry));
+    }
+    return BlockState.offset(entry) + position % geometry.blockSize();
+  }
+
+  private BlockWriter requireWriter() throws ClosedChannelException {
+    requireOpen();
+    return writer.orElseThrow(NonWritableChannelException::new);
   }
 
   private void requireOpen() throws ClosedChannelException {

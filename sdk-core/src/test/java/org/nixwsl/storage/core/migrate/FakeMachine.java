@@ -17,8 +17,10 @@ import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.StageProgress;
 import org.nixwsl.storage.disk.BlockCounts;
 import org.nixwsl.storage.disk.ByteSize;
+import org.nixwsl.storage.disk.DiskChannel;
 import org.nixwsl.storage.disk.DiskCheck;
 import org.nixwsl.storage.disk.DiskInfo;
+import org.nixwsl.storage.disk.DiskRepair;
 import org.nixwsl.storage.disk.DiskSpec;
 import org.nixwsl.storage.disk.DiskType;
 import org.nixwsl.storage.disk.LogState;
@@ -116,6 +118,16 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
 
   @Override
   public SeekableByteChannel openForReading(Path file) {
+    throw new AssertionError("not used");
+  }
+
+  @Override
+  public DiskChannel openForWriting(Path file) {
+    throw new AssertionError("not used");
+  }
+
+  @Override
+  public DiskRepair repair(Path file, RunOptions options) {
     throw new AssertionError("not used");
   }
 

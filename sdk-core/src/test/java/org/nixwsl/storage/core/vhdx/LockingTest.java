@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.disk.ByteSize;
+import org.nixwsl.storage.disk.DiskChannel;
 import org.nixwsl.storage.disk.DiskSpec;
 import org.nixwsl.storage.error.DiskException;
 import org.nixwsl.storage.error.EnvironmentException;
@@ -96,6 +97,35 @@ class LockingTest {
   }
 
   @Test
+  void aDiskThatIsWrittenIsNobodyElses() throws Exception {
+    Tools.require("qemu-io", "qemu-img");
+    try (DiskChannel one = engine.openForWriting(file)) {
+      assertInUse(() -> new VhdxEngine().openForWriting(file));
+      assertInUse(() -> engine.openForReading(file));
+      assertInUse(() -> engine.repair(file));
+      // The refusals have not taken the lock away.
+      assertThat(qemuWrites().exitCode()).isNotZero();
+      assertThat(Tools.run("qemu-img", "info", file.toString()).exitCode()).isNotZero();
+      assertThat(one.isOpen()).isTrue();
+    }
+    assertThat(qemuWrites().exitCode()).isZero();
+    engine.openForWriting(file).close();
+  }
+
+  @Test
+  void aDiskThatIsReadIsNotWritten() throws Exception {
+    try (SeekableByteChannel reader = engine.openForReading(file)) {
+      assertInUse(() -> engine.openForWriting(file));
+      assertThat(reader.isOpen()).isTrue();
+    }
+    Tools.require("qemu-storage-daemon");
+    try (Daemon daemon = new Daemon(true)) {
+      daemon.await();
+      assertInUse(() -> engine.openForWriting(file));
+    }
+  }
+
+  @Test
   void aSymbolicLinkIsFollowedForReading() throws IOException {
     Path link = Files.createSymbolicLink(folder.resolve("link"), file);
     assertThat(engine.inspect(link)).isEqualTo(engine.inspect(file));
@@ -126,6 +156,8 @@ class LockingTest {
     assertThat(engine.inspect(child).parent()).contains("x");
     assertThat(engine.inspect(child).blocks().partiallyPresent()).isEqualTo(1);
     assertThatThrownBy(() -> engine.openForReading(child))
+        .satisfies(e -> hasCode(e, ErrorCode.VHDX_UNSUPPORTED));
+    assertThatThrownBy(() -> engine.openForWriting(child))
         .satisfies(e -> hasCode(e, ErrorCode.VHDX_UNSUPPORTED));
     // The refusal has let go of the file.
     try (FileChannel other = FileChannel.open(child, StandardOpenOption.WRITE)) {

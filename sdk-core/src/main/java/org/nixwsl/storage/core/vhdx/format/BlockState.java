@@ -49,6 +49,15 @@ public enum BlockState {
     return BY_NUMBER.get((int) (entry & STATE_BITS));
   }
 
+  /**
+   * The entry of the block table for a block in this state.
+   *
+   * @param offset its place in the file, a multiple of 1 MiB; 0 for a state without one
+   */
+  public long entry(long offset) {
+    return offset | number;
+  }
+
   /** The place in the file that an entry carries, in bytes; negative if that is past 8 EiB. */
   public static long offset(long entry) {
     return entry & OFFSET_BITS;

@@ -5,12 +5,12 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * The bytes of a VHDX file, for reading only: the file itself, the file with its log replayed in
- * memory, or an image in memory. Offsets and sizes are in bytes. Implementations may be read from
- * several threads.
+ * The bytes of a VHDX file, for reading: the file itself, the file with its log replayed in memory,
+ * or an image in memory. Offsets and sizes are in bytes. Implementations may be read from several
+ * threads.
  */
 public interface DiskBytes {
-  /** How many bytes there are, 0 or more; does not change. */
+  /** How many bytes there are, 0 or more; does not change but for {@link WritableBytes}. */
   long size();
 
   /**

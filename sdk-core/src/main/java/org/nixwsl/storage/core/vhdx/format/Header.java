@@ -38,11 +38,45 @@ public record Header(
   /** The format version of MS-VHDX, called version 2 of the VHD family. */
   private static final int VERSION = 1;
 
+  /**
+   * Where changing stops, 2^32 before the numbers begin at 0 again and the oldest is the newest.
+   */
+  private static final long LAST_SEQUENCE = -1L << 32;
+
   /** A header of this format version with nothing to replay. */
   public static Header of(
       long sequence, UUID fileWriteGuid, UUID dataWriteGuid, long logOffset, long logLength) {
     return new Header(
         sequence, fileWriteGuid, dataWriteGuid, Fields.NO_GUID, 0, VERSION, logLength, logOffset);
+  }
+
+  /** The same with another number. */
+  public Header withSequence(long other) {
+    return new Header(
+        other, fileWriteGuid, dataWriteGuid, logGuid, logVersion, version, logLength, logOffset);
+  }
+
+  /** The same with another id of what the file holds. */
+  public Header withFileWriteGuid(UUID other) {
+    return new Header(
+        sequence, other, dataWriteGuid, logGuid, logVersion, version, logLength, logOffset);
+  }
+
+  /** The same with another id of what a guest sees. */
+  public Header withDataWriteGuid(UUID other) {
+    return new Header(
+        sequence, fileWriteGuid, other, logGuid, logVersion, version, logLength, logOffset);
+  }
+
+  /** The same with another log, of the version that is written here, or with none. */
+  public Header withLogGuid(UUID other) {
+    return new Header(
+        sequence, fileWriteGuid, dataWriteGuid, other, 0, version, logLength, logOffset);
+  }
+
+  /** Whether the header can be changed more often than anybody will. */
+  public boolean hasSequenceNumbersLeft() {
+    return Long.compareUnsigned(sequence, LAST_SEQUENCE) < 0;
   }
 
   /** Where a copy is in the file, in bytes. */
@@ -93,6 +127,16 @@ public record Header(
     return header.usable(OFFSETS[current], file.size(), findings)
         ? Optional.of(header)
         : Optional.empty();
+  }
+
+  /** Which copy carries the header that counts; either one if both do. */
+  public static int copyThatHolds(DiskBytes file, Header current) throws IOException {
+    ByteBuffer first = file.read(OFFSETS[0], Fields.SECTOR);
+    return first.getInt(0) == SIGNATURE
+            && Fields.checksumMatches(first)
+            && decode(first).equals(current)
+        ? 0
+        : 1;
   }
 
   private static boolean valid(ByteBuffer copy, long at, Findings findings) {

@@ -48,6 +48,11 @@ public record RegionTable(Region metadata, Region blockTable, List<Region> all) 
     all = List.copyOf(all);
   }
 
+  /** How long a copy is, in bytes. */
+  public static int length() {
+    return LENGTH;
+  }
+
   /** Where a copy is in the file, in bytes. */
   public static long offsetOf(int copy) {
     return OFFSETS[copy];

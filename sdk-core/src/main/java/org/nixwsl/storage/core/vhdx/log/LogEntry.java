@@ -2,7 +2,10 @@ package org.nixwsl.storage.core.vhdx.log;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.Map;
 import java.util.Optional;
+import java.util.SortedMap;
+import java.util.UUID;
 import java.util.zip.CRC32C;
 import org.nixwsl.storage.core.vhdx.format.Fields;
 
@@ -97,6 +100,50 @@ record LogEntry(
     return plausible && entry.bodyMatches(ring, first) ? Optional.of(entry) : Optional.empty();
   }
 
+  /** How many bytes an entry takes in the ring that changes so many sectors. */
+  static long encodedLength(int sectors) {
+    return (descriptorSectors(sectors) + sectors) * Fields.SECTOR;
+  }
+
+  /**
+   * The bytes of an entry that needs none before it.
+   *
+   * @param place where it begins in the ring
+   * @param fileSize bytes, all of them on the device
+   * @param sectors by their places in the file
+   */
+  static ByteBuffer encode(
+      UUID guid, long place, long sequence, long fileSize, SortedMap<Long, ByteBuffer> sectors) {
+    ByteBuffer entry = Fields.zeros((int) encodedLength(sectors.size()));
+    entry.putInt(0, ENTRY_SIGNATURE);
+    entry.putInt(8, entry.capacity());
+    entry.putInt(12, (int) place);
+    entry.putLong(16, sequence);
+    entry.putInt(24, sectors.size());
+    Fields.putGuid(entry, 32, guid);
+    // Both are multiples of 1 MiB: not more than there is, and not less.
+    entry.putLong(48, fileSize / Fields.MIB * Fields.MIB);
+    entry.putLong(56, Fields.roundUpToMib(fileSize));
+    int descriptor = HEADER_DESCRIPTORS * DESCRIPTOR_LENGTH;
+    int data = (int) descriptorSectors(sectors.size()) * Fields.SECTOR;
+    for (Map.Entry<Long, ByteBuffer> change : sectors.entrySet()) {
+      ByteBuffer sector = change.getValue();
+      entry.putInt(descriptor, DATA_DESCRIPTOR);
+      entry.putInt(descriptor + 4, sector.getInt(Fields.SECTOR - Integer.BYTES));
+      entry.putLong(descriptor + 8, sector.getLong(0));
+      entry.putLong(descriptor + 16, change.getKey());
+      entry.putLong(descriptor + 24, sequence);
+      entry.put(data, sector, 0, Fields.SECTOR);
+      entry.putInt(data, DATA_SECTOR);
+      entry.putInt(data + 4, (int) (sequence >>> 32));
+      entry.putInt(data + Fields.SECTOR - Integer.BYTES, (int) sequence);
+      descriptor += DESCRIPTOR_LENGTH;
+      data += Fields.SECTOR;
+    }
+    Fields.putChecksum(entry);
+    return entry;
+  }
+
   /** Where the entry after this one begins. */
   long next(LogRing ring) {
     return (place + length) % ring.length();
@@ -125,6 +172,10 @@ record LogEntry(
   }
 
   private long descriptorSectors() {
+    return descriptorSectors(descriptors);
+  }
+
+  private static long descriptorSectors(long descriptors) {
     return (descriptors + HEADER_DESCRIPTORS + DESCRIPTORS_PER_SECTOR - 1) / DESCRIPTORS_PER_SECTOR;
   }
 

@@ -8,6 +8,7 @@ import org.nixwsl.storage.core.vhdx.format.DiskBytes;
 import org.nixwsl.storage.core.vhdx.format.Fields;
 import org.nixwsl.storage.core.vhdx.format.Header;
 import org.nixwsl.storage.core.vhdx.format.RegionTable;
+import org.nixwsl.storage.core.vhdx.format.WritableBytes;
 import org.nixwsl.storage.disk.LogState;
 
 /**
@@ -78,6 +79,19 @@ public record LogReplay(LogState state, int entries, DiskBytes bytes) {
         header.logOffset(),
         "the log has " + entries + " entries that were not written to their places");
     return new LogReplay(LogState.DIRTY, entries, overlay.bytes);
+  }
+
+  /**
+   * Writes what was replayed to its places and forces it. The log stays announced: until the caller
+   * retires it, the same replay is due again, and does the same.
+   *
+   * @param target the file that this was read from
+   */
+  public void writeTo(WritableBytes target) throws IOException {
+    if (bytes instanceof ReplayedBytes replayed) {
+      replayed.writeTo(target);
+      target.force();
+    }
   }
 
   /**

@@ -21,6 +21,11 @@ record LogRing(DiskBytes file, long start, long length, UUID guid) {
     return new LogRing(file, header.logOffset(), header.logLength(), header.logGuid());
   }
 
+  /** The same ring for other entries. */
+  LogRing withGuid(UUID other) {
+    return new LogRing(file, start, length, other);
+  }
+
   /** The place in the file. */
   long inFile(long place) {
     return start + place % length;

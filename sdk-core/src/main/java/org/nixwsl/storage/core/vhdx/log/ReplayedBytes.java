@@ -7,12 +7,16 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.nixwsl.storage.core.vhdx.format.DiskBytes;
 import org.nixwsl.storage.core.vhdx.format.Fields;
+import org.nixwsl.storage.core.vhdx.format.WritableBytes;
 
 /**
  * A file as it would be after its log was written to it. Holds only where changes are; their bytes
  * are read from the log when they are asked for. Not to be changed any more once it is read.
  */
 final class ReplayedBytes implements DiskBytes {
+  /** How much is written at a time; only ranges of zeros are longer. */
+  private static final int PIECE_OF_ZEROS = 64 << 10;
+
   private final DiskBytes file;
   private final TreeMap<Long, Piece> pieces = new TreeMap<>();
   private long size;
@@ -58,6 +62,17 @@ final class ReplayedBytes implements DiskBytes {
   /** Lays a sector over all before it. Bounds and alignment have been checked. */
   void data(long target, long leading, int trailing, long source) {
     put(target, new Piece(target + Fields.SECTOR, source, leading, trailing));
+  }
+
+  /** Makes the file what these bytes are. The log, which is read meanwhile, is none of them. */
+  void writeTo(WritableBytes target) throws IOException {
+    target.extend(size);
+    for (Map.Entry<Long, Piece> piece : pieces.entrySet()) {
+      long end = piece.getValue().end;
+      for (long at = piece.getKey(); at < end; at += PIECE_OF_ZEROS) {
+        target.write(at, read(at, (int) Math.min(PIECE_OF_ZEROS, end - at)));
+      }
+    }
   }
 
   private void put(long start, Piece piece) {
