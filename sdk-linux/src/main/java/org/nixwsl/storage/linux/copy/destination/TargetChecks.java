@@ -1,14 +1,12 @@
-package org.nixwsl.storage.linux.copy.target;
+package org.nixwsl.storage.linux.copy.destination;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.platform.StoreHost.Measure;
@@ -19,18 +17,13 @@ import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StorageSdkException;
+import org.nixwsl.storage.linux.machine.MountTable;
+import org.nixwsl.storage.linux.machine.StoreFileSystems;
 import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.NixStore;
 
 /** Every reason why a directory cannot take a copy. Changes nothing. Thread-safe. */
 public final class TargetChecks {
-  /**
-   * What keeps owners, modes, times, hard links among many names, and any byte in a name. Others,
-   * such as tmpfs, overlay, 9p, drvfs, virtiofs or NFS, lose the store or part of it.
-   */
-  private static final Set<String> SUITABLE_TYPES =
-      Set.of("ext3", "ext4", "xfs", "btrfs", "bcachefs", "f2fs", "jfs", "zfs");
-
   /** Room for directories that grow differently and for the journal of the file system. */
   private static final double MARGIN = 1.05;
 
@@ -127,23 +120,23 @@ public final class TargetChecks {
   }
 
   private static Optional<Problem> badFileSystem(Path target, Path existing) throws IOException {
-    MountTable mounts = MountTable.read();
+    MountTable mounts = MountTable.ofThisProcess();
     Optional<MountTable.Mount> mount = mounts.carrying(existing.toRealPath());
     if (mount.isEmpty()) {
       return Optional.of(unsuitable(target, "no mount of /proc/self/mountinfo carries it"));
     }
     MountTable.Mount found = mount.get();
-    if (!SUITABLE_TYPES.contains(found.type())) {
+    if (!StoreFileSystems.suits(found.type())) {
       return Optional.of(
           unsuitable(
               target,
               "the file system at "
                   + found.printablePoint()
                   + " is of type "
-                  + PathBytes.printable(found.type().getBytes(StandardCharsets.ISO_8859_1))
+                  + found.printableType()
                   + ", which does not keep what a store needs"));
     }
-    if (found.readOnly()) {
+    if (!found.writable()) {
       return Optional.of(
           unsuitable(target, "the mount at " + found.printablePoint() + " is read-only"));
     }

@@ -1,4 +1,4 @@
-package org.nixwsl.storage.linux.copy.target;
+package org.nixwsl.storage.linux.copy.destination;
 
 import java.io.IOException;
 import java.nio.file.Files;

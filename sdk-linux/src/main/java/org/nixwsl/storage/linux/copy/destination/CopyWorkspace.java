@@ -1,4 +1,4 @@
-package org.nixwsl.storage.linux.copy.target;
+package org.nixwsl.storage.linux.copy.destination;
 
 import java.io.Closeable;
 import java.io.IOException;
@@ -24,6 +24,7 @@ import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.linux.machine.Caller;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.NixStore;
@@ -274,9 +275,8 @@ public final class CopyWorkspace implements AutoCloseable {
   /** Somebody else's journal would make us delete what it does not list. */
   private static boolean isOurs(Path workspace) throws IOException {
     FileFacts facts = FileFacts.of(workspace);
-    int caller = FileFacts.of(Path.of("/proc/self/task")).uid();
     return facts.directory()
-        && facts.uid() == caller
+        && facts.uid() == Caller.uid()
         && (facts.permissions() & GROUP_AND_OTHERS) == 0;
   }
 
