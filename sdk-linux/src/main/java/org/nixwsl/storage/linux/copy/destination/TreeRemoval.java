@@ -1,52 +1,105 @@
 package org.nixwsl.storage.linux.copy.destination;
 
 import java.io.IOException;
-import java.nio.file.FileVisitResult;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.SecureDirectoryStream;
+import java.nio.file.attribute.BasicFileAttributeView;
+import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFilePermissions;
-import org.jspecify.annotations.Nullable;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Iterator;
+import java.util.Objects;
 
 /**
- * Removes what an unfinished copy left. Follows no symlink; memory grows with the depth of the tree
- * alone.
+ * Removes what an unfinished copy left. Follows no symlink, also none that somebody puts in the
+ * place of a directory meanwhile: profiles belong to users, and root removes them. Each step
+ * therefore starts from a directory that is open ({@code openat}, {@code unlinkat}). Memory and
+ * open files grow with the depth of the tree alone.
  */
 public final class TreeRemoval {
   private TreeRemoval() {}
 
   /** Removes a file, a symlink, or a directory with all that is in it; nothing if it is absent. */
   public static void remove(Path tree) throws IOException {
-    if (Files.exists(tree, LinkOption.NOFOLLOW_LINKS)) {
-      Files.walkFileTree(tree, new Remover());
+    Path absolute = tree.toAbsolutePath();
+    Path parent =
+        Objects.requireNonNull(absolute.getParent(), "the root of a file system is not removed");
+    try (DirectoryStream<Path> opened = Files.newDirectoryStream(parent)) {
+      remove(secure(opened, parent), absolute.getFileName());
+    } catch (NoSuchFileException absent) {
+      if (Files.exists(parent, LinkOption.NOFOLLOW_LINKS)) {
+        throw absent;
+      }
     }
   }
 
-  private static final class Remover extends SimpleFileVisitor<Path> {
-    @Override
-    public FileVisitResult preVisitDirectory(Path directory, BasicFileAttributes attributes)
-        throws IOException {
-      // Store directories are not writable, which matters to callers that are not root.
-      Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwx------"));
-      return FileVisitResult.CONTINUE;
-    }
+  /** A directory on the way down, and its name in the one above. */
+  private record Frame(SecureDirectoryStream<Path> open, Iterator<Path> children, Path name) {}
 
-    @Override
-    public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
-      Files.delete(file);
-      return FileVisitResult.CONTINUE;
-    }
-
-    @Override
-    public FileVisitResult postVisitDirectory(Path directory, @Nullable IOException failure)
-        throws IOException {
-      if (failure != null) {
-        throw failure;
+  private static void remove(SecureDirectoryStream<Path> parent, Path name) throws IOException {
+    Deque<Frame> stack = new ArrayDeque<>();
+    try {
+      visit(parent, name, stack);
+      while (!stack.isEmpty()) {
+        Frame frame = stack.element();
+        if (frame.children().hasNext()) {
+          visit(frame.open(), frame.children().next().getFileName(), stack);
+          continue;
+        }
+        stack.remove();
+        frame.open().close();
+        Frame above = stack.peek();
+        (above == null ? parent : above.open()).deleteDirectory(frame.name());
       }
-      Files.delete(directory);
-      return FileVisitResult.CONTINUE;
+    } catch (DirectoryIteratorException e) {
+      throw e.getCause();
+    } finally {
+      for (Frame frame : stack) {
+        frame.open().close();
+      }
     }
+  }
+
+  /** Removes a name that is no directory; a directory goes onto the stack. */
+  private static void visit(SecureDirectoryStream<Path> in, Path name, Deque<Frame> stack)
+      throws IOException {
+    boolean directory;
+    try {
+      directory =
+          in.getFileAttributeView(name, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
+              .readAttributes()
+              .isDirectory();
+    } catch (NoSuchFileException absent) {
+      return;
+    }
+    if (!directory) {
+      in.deleteFile(name);
+      return;
+    }
+    SecureDirectoryStream<Path> opened = in.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS);
+    try {
+      // Store directories are not writable, which matters to callers that are not root.
+      opened
+          .getFileAttributeView(PosixFileAttributeView.class)
+          .setPermissions(PosixFilePermissions.fromString("rwx------"));
+      stack.push(new Frame(opened, opened.iterator(), name));
+    } catch (Throwable e) {
+      opened.close();
+      throw e;
+    }
+  }
+
+  private static SecureDirectoryStream<Path> secure(DirectoryStream<Path> opened, Path directory)
+      throws IOException {
+    if (opened instanceof SecureDirectoryStream<Path> secure) {
+      return secure;
+    }
+    throw new IOException("This system cannot open files relative to " + directory);
   }
 }
