@@ -17,8 +17,10 @@ import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StorageSdkException;
+import org.nixwsl.storage.linux.machine.Caller;
 import org.nixwsl.storage.linux.machine.MountTable;
 import org.nixwsl.storage.linux.machine.StoreFileSystems;
+import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.NixStore;
 
@@ -26,6 +28,10 @@ import org.nixwsl.storage.store.NixStore;
 public final class TargetChecks {
   /** Room for directories that grow differently and for the journal of the file system. */
   private static final double MARGIN = 1.05;
+
+  private static final int STICKY = 01000;
+  private static final int GROUP_WRITES = 0020;
+  private static final int OTHERS_WRITE = 0002;
 
   private final ProcessRunner processes;
 
@@ -54,6 +60,7 @@ public final class TargetChecks {
       problems.add(notEmpty(request.target(), occupation).problem());
     }
     badFileSystem(target, existing).ifPresent(problems::add);
+    writableByOthers(target, existing.toRealPath()).ifPresent(problems::add);
     if (problems.isEmpty() && occupation == CopyWorkspace.Occupation.FREE) {
       noRoom(target, existing, need, operation).ifPresent(problems::add);
     }
@@ -142,6 +149,35 @@ public final class TargetChecks {
     }
     return symlinkOn(found, mounts, existing)
         .map(link -> unsuitable(target, PathBytes.printable(link) + " is a symlink"));
+  }
+
+  /**
+   * Whoever can rename a directory on the way to the target can put a symlink in its place and have
+   * root write, and remove, where it leads.
+   */
+  private static Optional<Problem> writableByOthers(Path target, Path existing) throws IOException {
+    if (!Caller.isRoot()) {
+      return Optional.empty();
+    }
+    for (@Nullable Path p = existing; p != null; p = p.getParent()) {
+      FileFacts facts = FileFacts.of(p);
+      boolean sticky = (facts.permissions() & STICKY) != 0 && !p.equals(target);
+      boolean group = (facts.permissions() & GROUP_WRITES) != 0 && facts.gid() != Caller.ROOT;
+      boolean others = (facts.permissions() & OTHERS_WRITE) != 0;
+      if (facts.directory() && (facts.uid() != Caller.ROOT || ((group || others) && !sticky))) {
+        return Optional.of(
+            Problem.of(
+                ErrorCode.UNSUITABLE_FILE_SYSTEM,
+                "Cannot copy a store to "
+                    + PathBytes.printable(target)
+                    + " as root: "
+                    + PathBytes.printable(p)
+                    + " can be changed by users who are not root.",
+                "Name a directory that belongs to root, like all above it, and that only root can"
+                    + " write to."));
+      }
+    }
+    return Optional.empty();
   }
 
   private static Problem unsuitable(Path target, String why) {
