@@ -58,6 +58,11 @@ public final class MountTable {
       return options.contains("rw") && superOptions.contains("rw");
     }
 
+    /** Whether the device is a file of another file system, whose cache lies below this one's. */
+    public boolean onLoopDevice() {
+      return source.matches("/dev/loop[0-9]+");
+    }
+
     /** The mount point for people. */
     public String printablePoint() {
       return PathBytes.printable(point.getBytes(StandardCharsets.ISO_8859_1));
