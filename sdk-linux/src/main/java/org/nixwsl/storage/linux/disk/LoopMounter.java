@@ -212,6 +212,7 @@ public final class LoopMounter implements WslMounter {
   private void detach(Path file, Path mountPoint, Operation operation)
       throws IOException, InterruptedException {
     if (Files.notExists(file)) {
+      requireNothingAt(mountPoint, file);
       return;
     }
     Path home = run.homeOf(file);
@@ -233,6 +234,28 @@ public final class LoopMounter implements WslMounter {
               });
           return Boolean.TRUE;
         });
+  }
+
+  /** Without its file a disk cannot be found; what is mounted under its name is said at least. */
+  private static void requireNothingAt(Path mountPoint, Path file) throws IOException {
+    Optional<MountTable.Mount> there = MountTable.ofThisProcess().at(mountPoint.toString());
+    if (there.isPresent()) {
+      throw new DiskException(
+          Problem.of(
+              ErrorCode.WRONG_STORAGE,
+              "Cannot detach "
+                  + PathBytes.printable(file)
+                  + ": the file is not there any more, and "
+                  + there.get().source()
+                  + " is still mounted at "
+                  + mountPoint
+                  + ".",
+              "Give the name that the file has now; if it was deleted, unmount "
+                  + mountPoint
+                  + " and detach "
+                  + there.get().source()
+                  + " with losetup."));
+    }
   }
 
   private Optional<MountedStorage> look(SharedStorage storage, Operation operation)
