@@ -104,9 +104,13 @@ final class LinuxCopySession implements CopySession {
       opened = CopyWorkspace.open(request);
       NixStore target = request.target();
       Path targetStore = target.storeDirectory();
-      TargetProbe.check(target, opened.directory());
+      TargetFileSystem fileSystem = new TargetFileSystem(processes, target.directory());
+      TargetProbe.check(target, opened.directory(), fileSystem, operation);
       NodeMaker nodes = NodeMaker.probing(opened.directory());
-      if (!Files.isDirectory(targetStore, LinkOption.NOFOLLOW_LINKS)) {
+      if (Files.isDirectory(targetStore, LinkOption.NOFOLLOW_LINKS)) {
+        // An earlier call may have opened it to the builders' group already.
+        nodes.close(targetStore);
+      } else {
         nodes.directory(targetStore);
       }
       PathCopier.Parts parts =
@@ -114,7 +118,7 @@ final class LinuxCopySession implements CopySession {
               request.source().storeDirectory(),
               targetStore,
               opened,
-              new TargetFileSystem(processes, target.directory()),
+              fileSystem,
               nodes,
               new LinkTable(
                   FileFacts.of(request.source().storeDirectory()).device(),
@@ -251,6 +255,11 @@ final class LinuxCopySession implements CopySession {
   @Override
   public CopyReport report() {
     CopyLedger ledger = parts.ledger();
+    if (gcLock.outcome() == NixLocks.Outcome.HELD && !gcLock.held()) {
+      ledger.note(
+          "The program that kept Nix's garbage collector out was ended by someone: paths may have"
+              + " been collected while they were copied.");
+    }
     return new CopyReport(
         ledger.verifiedPaths(),
         ledger.names(),
