@@ -124,8 +124,14 @@ public final class MigrationEngine implements StoreMigrator {
       if (request.detachAtEnd() && diskFile().isPresent()) {
         report = detach(report);
       }
+      Optional<ByteSize> fileSize = Optional.empty();
+      try {
+        fileSize = diskFileSize();
+      } catch (IOException e) {
+        report = Failures.withNote(report, "The length of the disk's file is not known: " + e);
+      }
       return new MigrationReport(
-          request.instance(), storageId, mounted, report, stages.times(), diskFileSize());
+          request.instance(), storageId, mounted, report, stages.times(), fileSize);
     }
 
     /** The machine may have changed since the caller's plan. */

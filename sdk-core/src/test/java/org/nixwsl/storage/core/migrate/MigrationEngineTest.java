@@ -2,8 +2,10 @@ package org.nixwsl.storage.core.migrate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -232,6 +234,33 @@ final class MigrationEngineTest {
         .isNotNull();
     assertThat(machine.mounted).isTrue();
     assertThat(machine.changes).doesNotContain("unmount");
+  }
+
+  @Test
+  void aMoveIsDoneEvenIfTheFileOfTheDiskIsGoneAfterwards() {
+    machine.fileGoesAway = true;
+    MigrationReport report = engine.run(engine.plan(newDisk()), options);
+    assertThat(machine.committed).isTrue();
+    assertThat(report.diskFileSize()).isEmpty();
+    assertThat(report.copy().notes()).anyMatch(note -> note.contains("length of the disk's file"));
+  }
+
+  /** A second run meets the disk that the first one left attached and filled. */
+  @Test
+  void whatIsInAnAttachedDiskNeedsNoRoomOnTheVolume() throws IOException {
+    assumeTrue(
+        folder.getFileSystem().supportedFileAttributeViews().contains("posix"),
+        "skipped: files with holes are missing");
+    machine.mounted = true;
+    machine.badDisk = Optional.of(Problem.of(ErrorCode.VHDX_IN_USE, "In use.", "Wait."));
+    machine.measure = new StoreHost.Measure(10, 1, 1, 1L << 42);
+    MigrationRequest request = existingDisk();
+    try (RandomAccessFile disk = new RandomAccessFile(file.toFile(), "rw")) {
+      disk.setLength(1L << 43);
+    }
+    MigrationPlan plan = engine.plan(request);
+    assertThat(plan.refusals()).isEmpty();
+    assertThat(plan.notes()).anyMatch(note -> note.contains("free inside"));
   }
 
   @Test
