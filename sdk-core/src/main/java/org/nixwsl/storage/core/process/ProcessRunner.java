@@ -153,7 +153,7 @@ public final class ProcessRunner {
         new ProcessBuilder(command.argv()).redirectError(ProcessBuilder.Redirect.DISCARD);
     builder.environment().putAll(command.environment());
     try {
-      return new RunningProcess(command, builder.start());
+      return new RunningProcess(builder.start());
     } catch (IOException e) {
       throw missing(command, e);
     }
