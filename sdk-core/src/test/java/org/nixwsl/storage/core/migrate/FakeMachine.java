@@ -50,6 +50,7 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
   Optional<Problem> badSource = Optional.empty();
   Optional<Problem> badDisk = Optional.empty();
   ByteSize virtualSize = ByteSize.gibibytes(1);
+  LogState log = LogState.CLEAN;
   boolean formatted;
   boolean mounted;
   boolean committed;
@@ -105,7 +106,7 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
         UUID.randomUUID(),
         "fake",
         ByteSize.ofBytes(4),
-        LogState.CLEAN,
+        log,
         0,
         new BlockCounts(formatted ? 3 : 0, 0, 0, 0, 100, 0),
         Optional.empty());

@@ -16,12 +16,14 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.core.platform.StoreHost;
 import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskSpec;
+import org.nixwsl.storage.disk.LogState;
 import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.IntegrityException;
@@ -261,6 +263,17 @@ final class MigrationEngineTest {
     MigrationPlan plan = engine.plan(request);
     assertThat(plan.refusals()).isEmpty();
     assertThat(plan.notes()).anyMatch(note -> note.contains("free inside"));
+  }
+
+  /** Blocks may be in the file that only the log could have told of. */
+  @ParameterizedTest
+  @EnumSource(
+      value = LogState.class,
+      names = {"DIRTY", "CORRUPT"})
+  void aDiskWithALogIsNeverTakenForABlankOne(LogState log) throws IOException {
+    machine.log = log;
+    engine.run(engine.plan(existingDisk()), options);
+    assertThat(machine.changes).contains("mount").doesNotContain("format and mount");
   }
 
   @Test
