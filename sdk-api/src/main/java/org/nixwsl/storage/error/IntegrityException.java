@@ -7,7 +7,7 @@ import org.nixwsl.storage.store.StoreFinding;
 public final class IntegrityException extends StorageSdkException {
   private static final long serialVersionUID = 1L;
 
-  private final transient List<StoreFinding> findings;
+  private final List<StoreFinding> findings;
 
   /** With all that was found; at least one finding. */
   public IntegrityException(Problem problem, List<StoreFinding> findings) {
