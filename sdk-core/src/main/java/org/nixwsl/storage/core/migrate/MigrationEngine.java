@@ -18,6 +18,7 @@ import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.core.run.UndoStack;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskInfo;
+import org.nixwsl.storage.disk.LogState;
 import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.migrate.MigrationPlan;
@@ -124,8 +125,14 @@ public final class MigrationEngine implements StoreMigrator {
       if (request.detachAtEnd() && diskFile().isPresent()) {
         report = detach(report);
       }
+      Optional<ByteSize> fileSize = Optional.empty();
+      try {
+        fileSize = diskFileSize();
+      } catch (IOException e) {
+        report = Failures.withNote(report, "The length of the disk's file is not known: " + e);
+      }
       return new MigrationReport(
-          request.instance(), storageId, mounted, report, stages.times(), diskFileSize());
+          request.instance(), storageId, mounted, report, stages.times(), fileSize);
     }
 
     /** The machine may have changed since the caller's plan. */
@@ -242,9 +249,14 @@ public final class MigrationEngine implements StoreMigrator {
     }
   }
 
-  /** A disk that was formatted, or only partitioned, has blocks; a new one has none. */
+  /**
+   * A disk that was formatted, or only partitioned, has blocks; a new one has none. A log says that
+   * somebody wrote, and one that cannot be replayed hides which blocks there are.
+   */
   private static boolean neverWritten(DiskInfo info) {
-    return info.blocks().fullyPresent() == 0 && info.blocks().partiallyPresent() == 0;
+    return info.log() == LogState.CLEAN
+        && info.blocks().fullyPresent() == 0
+        && info.blocks().partiallyPresent() == 0;
   }
 
   /** The parts do not tell the listeners: these follow one operation, this one. */
