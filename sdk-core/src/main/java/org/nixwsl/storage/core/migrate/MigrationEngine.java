@@ -89,7 +89,7 @@ public final class MigrationEngine implements StoreMigrator {
             undo.keep();
             return report;
           } catch (StorageSdkException e) {
-            throw Failures.leaving(e, run.stateLeft(e));
+            throw Failures.leaving(e, run.stateLeft(e), run.spoiltDisk());
           }
         });
   }
@@ -238,8 +238,16 @@ public final class MigrationEngine implements StoreMigrator {
     }
 
     /** After the undo: what is left of the run that failed. */
+    /**
+     * A disk that this run made and could not take back, because formatting it was cut short. It is
+     * not deleted: somebody may have come and filled it.
+     */
+    Optional<Path> spoiltDisk() {
+      return kept || made.isEmpty() ? Optional.empty() : diskFile();
+    }
+
     StateLeft stateLeft(StorageSdkException e) {
-      if (undo.failed() || e.stateLeft() == StateLeft.NEEDS_CLEANUP) {
+      if (undo.failed() || spoiltDisk().isPresent() || e.stateLeft() == StateLeft.NEEDS_CLEANUP) {
         return StateLeft.NEEDS_CLEANUP;
       }
       if (kept || made.isPresent()) {

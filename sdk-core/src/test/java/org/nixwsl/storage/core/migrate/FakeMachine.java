@@ -54,6 +54,7 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
   boolean formatted;
   boolean mounted;
   boolean committed;
+  boolean formattingIsCutShort;
   boolean unmountFails;
   boolean fileGoesAway;
   int failAt = -1;
@@ -133,6 +134,9 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
   public MountedStorage prepareBlankDisk(SharedStorage storage, RunOptions options) {
     change("format and mount");
     formatted = true;
+    if (formattingIsCutShort) {
+      throw new EnvironmentException(Problem.of(ErrorCode.COMMAND_FAILED, "Killed.", "Again."));
+    }
     mounted = true;
     return place;
   }

@@ -148,6 +148,17 @@ final class MigrationEngineTest {
     assertThat(report.diskFileSize()).isEmpty();
   }
 
+  @Test
+  void namesADiskWhoseFormattingWasCutShortAndDoesNotDeleteIt() {
+    machine.formattingIsCutShort = true;
+    MigrationPlan plan = engine.plan(newDisk());
+    StorageSdkException e =
+        catchThrowableOfType(StorageSdkException.class, () -> engine.run(plan, options));
+    assertThat(e.stateLeft()).isEqualTo(StateLeft.NEEDS_CLEANUP);
+    assertThat(e.remedy()).contains("Delete " + file);
+    assertThat(file).exists();
+  }
+
   @Nested
   final class WhenAStepFails {
     @ParameterizedTest
