@@ -24,7 +24,7 @@ public final class Benchmarks implements Runnable {
 
   private Benchmarks() {}
 
-  /** Runs one benchmark and ends the process: 0 done, 2 wrong usage, 3 failed. */
+  /** Runs one benchmark and ends the process: 0 done, 2 wrong usage, another one failed. */
   public static void main(String[] args) throws Exception {
     FutureTask<Integer> work = new FutureTask<>(() -> commandLine().execute(args));
     Thread worker = new Thread(work, "benchmark");

@@ -6,7 +6,7 @@ import java.util.List;
 public final class CommandException extends StorageSdkException {
   private static final long serialVersionUID = 1L;
 
-  private final List<String> command;
+  private final String[] command;
   private final int exitCode;
   private final String output;
 
@@ -20,14 +20,14 @@ public final class CommandException extends StorageSdkException {
    */
   public CommandException(Problem problem, List<String> command, int exitCode, String output) {
     super(problem, null);
-    this.command = List.copyOf(command);
+    this.command = command.toArray(String[]::new);
     this.exitCode = exitCode;
     this.output = output;
   }
 
   /** Program and arguments, as started. */
   public List<String> command() {
-    return command;
+    return List.of(command);
   }
 
   /** The exit status, or -1 when the program was killed or could not be started. */

@@ -7,16 +7,16 @@ import org.nixwsl.storage.store.StoreFinding;
 public final class IntegrityException extends StorageSdkException {
   private static final long serialVersionUID = 1L;
 
-  private final transient List<StoreFinding> findings;
+  private final StoreFinding[] findings;
 
   /** With all that was found; at least one finding. */
   public IntegrityException(Problem problem, List<StoreFinding> findings) {
     super(problem, null);
-    this.findings = List.copyOf(findings);
+    this.findings = findings.toArray(StoreFinding[]::new);
   }
 
   /** What was found, in the order of the store paths. */
   public List<StoreFinding> findings() {
-    return findings;
+    return List.of(findings);
   }
 }

@@ -211,12 +211,13 @@ class BadInputTest {
   /** A copy that anybody may read; the original is mostly below root's home. */
   private String readableClassPath() throws IOException {
     List<String> copies = new ArrayList<>();
-    for (String entry : System.getProperty("java.class.path").split(":", -1)) {
+    for (Path entry : Cli.classPath()) {
       Path copy =
-          classes.resolve("entry-" + copies.size() + (entry.endsWith(".jar") ? ".jar" : ""));
-      try (Stream<Path> files = Files.walk(Path.of(entry))) {
+          classes.resolve(
+              "entry-" + copies.size() + (entry.toString().endsWith(".jar") ? ".jar" : ""));
+      try (Stream<Path> files = Files.walk(entry)) {
         for (Path file : (Iterable<Path>) files::iterator) {
-          Files.copy(file, copy.resolve(Path.of(entry).relativize(file).toString()));
+          Files.copy(file, copy.resolve(entry.relativize(file).toString()));
         }
       }
       copies.add(copy.toString());

@@ -5,7 +5,10 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import picocli.CommandLine;
 
 /**
@@ -27,6 +30,14 @@ record Cli(int exitCode, String out, String err) {
     }
     int exitCode = commandLine.execute(words);
     return new Cli(exitCode, out.toString(), err.toString());
+  }
+
+  /** Where the classes of nixwsl are, for starting it as a process of its own. */
+  static List<Path> classPath() {
+    return Stream.of(System.getProperty("java.class.path").split(":", -1))
+        .filter(entry -> !entry.isEmpty())
+        .map(Path::of)
+        .toList();
   }
 
   Map<String, Object> json() {

@@ -29,7 +29,7 @@ class MigrationInContainerTest {
       Path source = work.path().resolve("source");
       RealNixStore.make(NixProgram.in(work.path()), source, 4, 42);
       instance.sharing(work.path(), "/work");
-      classPath().forEach(instance::showing);
+      Cli.classPath().forEach(instance::showing);
       instance.start();
 
       Map<String, Object> migrated =
@@ -59,17 +59,11 @@ class MigrationInContainerTest {
         List.of(
             "java",
             "-cp",
-            String.join(":", classPath().stream().map(Path::toString).toList()),
+            String.join(":", Cli.classPath().stream().map(Path::toString).toList()),
             NixWsl.class.getName()));
     command.addAll(List.of(arguments.split(" ")));
     ExecResult result = instance.execInContainer(command.toArray(String[]::new));
     assertThat(result.getExitCode()).as(arguments + ": " + result.getStderr()).isZero();
     return JSON.std.mapFrom(result.getStdout());
-  }
-
-  private static List<Path> classPath() {
-    return List.of(System.getProperty("java.class.path").split(":", -1)).stream()
-        .map(Path::of)
-        .toList();
   }
 }

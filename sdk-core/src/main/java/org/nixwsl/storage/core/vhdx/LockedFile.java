@@ -167,6 +167,7 @@ final class LockedFile implements DiskBytes, AutoCloseable {
     }
   }
 
+  @SuppressWarnings("ReferenceEquality") // whether a second channel was opened
   private static @Nullable Shared openAndLock(Path path, Object key) throws IOException {
     FileChannel data = FileChannel.open(path, StandardOpenOption.READ);
     FileChannel locks = data;

@@ -10,7 +10,6 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Stream;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.VhdxManager;
 import org.nixwsl.storage.core.io.DurableFiles;
@@ -31,7 +30,9 @@ import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.DiskException;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.OperationCancelledException;
 import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.error.StateLeft;
 
 /**
  * The VHDX manager in pure Java. Thread-safe. Takes no more than about 32 MiB of memory, whatever
@@ -69,8 +70,8 @@ public final class VhdxEngine implements VhdxManager {
         operation -> {
           Geometry geometry = DiskCreation.geometry(spec);
           requireUsableName(file, name);
-          operation.checkCancelled();
-          return createFile(file, name, geometry, operation);
+          return unchanged(
+              operation, "create " + name, () -> createFile(file, name, geometry, operation));
         });
   }
 
@@ -167,20 +168,34 @@ public final class VhdxEngine implements VhdxManager {
         RunOptions.ofDefaults(),
         ticker,
         Map.of(),
-        operation -> {
-          try {
-            return body.of(LockedFile.open(file, operation), name, operation);
-          } catch (ClosedByInterruptException e) {
-            throw interrupted(e);
-          } catch (IOException e) {
-            throw new EnvironmentException(
-                Problem.of(
-                    ErrorCode.IO_FAILED,
-                    "Cannot read " + name + ": " + e + ".",
-                    "Look at the file and its device, then call again."),
-                e);
-          }
-        });
+        operation ->
+            unchanged(
+                operation,
+                verb + " " + name,
+                () -> {
+                  try {
+                    return body.of(LockedFile.open(file, operation), name, operation);
+                  } catch (ClosedByInterruptException e) {
+                    throw e; // a cancellation, not an error of the file
+                  } catch (IOException e) {
+                    throw new EnvironmentException(
+                        Problem.of(
+                            ErrorCode.IO_FAILED,
+                            "Cannot read " + name + ": " + e + ".",
+                            "Look at the file and its device, then call again."),
+                        e);
+                  }
+                }));
+  }
+
+  /** Runs what leaves everything as it was when it is cancelled. */
+  private static <T> T unchanged(Operation operation, String what, Operation.Work<T> work) {
+    try {
+      operation.checkCancelled();
+      return operation.translating(what, work);
+    } catch (OperationCancelledException e) {
+      throw new OperationCancelledException(e.problem().leaving(StateLeft.NOTHING_CHANGED), e);
+    }
   }
 
   private static DiskInfo createFile(Path file, String name, Geometry geometry, Operation operation)
@@ -207,16 +222,22 @@ public final class VhdxEngine implements VhdxManager {
               "Choose another name, or remove it if it is not needed."),
           e);
     } catch (ClosedByInterruptException e) {
-      throw interrupted(e);
+      throw e; // a cancellation, not an error of the file
     } catch (IOException e) {
-      boolean noSpace = noSpace(e);
+      boolean noSpace = Operation.noSpace(e);
       throw new EnvironmentException(
           Problem.of(
-              noSpace ? ErrorCode.NO_SPACE : ErrorCode.IO_FAILED,
-              "Cannot create " + name + ": " + e + ".",
-              noSpace
-                  ? "Make room on that file system and call again."
-                  : "Look at the folder and its device, then call again."),
+                  noSpace ? ErrorCode.NO_SPACE : ErrorCode.IO_FAILED,
+                  "Cannot create " + name + ": " + e + ".",
+                  noSpace
+                      ? "Make room on that file system and call again."
+                      : "Look at the folder and its device, then call again.")
+              .leaving(
+                  // What could not be taken back is suppressed in the failure that made it
+                  // necessary.
+                  e.getSuppressed().length == 0
+                      ? StateLeft.NOTHING_CHANGED
+                      : StateLeft.NEEDS_CLEANUP),
           e);
     }
   }
@@ -260,20 +281,6 @@ public final class VhdxEngine implements VhdxManager {
               "Cannot create " + name + ": the folder for it does not exist.",
               "Make the folder first."));
     }
-  }
-
-  /** The platforms have no type for this, only a text. */
-  private static boolean noSpace(IOException e) {
-    String text = String.valueOf(e.getMessage());
-    return Stream.of("No space left", "not enough space", "quota exceeded")
-        .anyMatch(text::contains);
-  }
-
-  /** The JDK closes a channel whose thread is interrupted; for callers that is a cancellation. */
-  private static InterruptedException interrupted(ClosedByInterruptException e) {
-    InterruptedException interrupted = new InterruptedException("Interrupted in input or output");
-    interrupted.initCause(e);
-    return interrupted;
   }
 
   private static void closeAfter(Throwable failure, LockedFile file) {

@@ -1,6 +1,5 @@
 package org.nixwsl.storage.linux.copy.proof;
 
-import com.sun.nio.file.ExtendedOpenOption;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -11,6 +10,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.LongConsumer;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.nar.NarDigest;
 import org.nixwsl.storage.core.nar.NarHash;
@@ -33,7 +34,7 @@ public final class DeviceHasher {
   private static final Set<OpenOption> CACHED =
       Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
   private static final Set<OpenOption> DIRECT =
-      Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS, ExtendedOpenOption.DIRECT);
+      Stream.concat(CACHED.stream(), directOption()).collect(Collectors.toUnmodifiableSet());
 
   private final Set<OpenOption> options;
   private final ByteBuffer buffer =
@@ -56,11 +57,29 @@ public final class DeviceHasher {
    * @param file a file on it that is not empty
    */
   public static boolean direct(Path file) {
+    if (DIRECT.equals(CACHED)) {
+      return false;
+    }
     ByteBuffer probe = ByteBuffer.allocateDirect(2 * ALIGNMENT).alignedSlice(ALIGNMENT);
     try (FileChannel channel = FileChannel.open(file, DIRECT)) {
       return channel.read(probe.limit(ALIGNMENT)) > 0;
     } catch (IOException | UnsupportedOperationException cannot) {
       return false;
+    }
+  }
+
+  /**
+   * O_DIRECT has no name in java.nio. The one that the module jdk.unsupported exports is taken by
+   * name, because javac 25 warns of its use in a way that cannot be silenced.
+   */
+  private static Stream<OpenOption> directOption() {
+    try {
+      Object[] options = Class.forName("com.sun.nio.file.ExtendedOpenOption").getEnumConstants();
+      return Stream.of(options)
+          .filter(option -> option.toString().equals("DIRECT"))
+          .map(OpenOption.class::cast);
+    } catch (ClassNotFoundException anotherJdk) {
+      return Stream.empty();
     }
   }
 
@@ -139,13 +158,13 @@ public final class DeviceHasher {
     }
 
     private void begin(Path node) {
-      if (node != top) {
+      if (!node.equals(top)) {
         digest.entry(PathBytes.ofName(node));
       }
     }
 
     private void end(Path node) {
-      if (node != top) {
+      if (!node.equals(top)) {
         digest.endEntry();
       }
     }
