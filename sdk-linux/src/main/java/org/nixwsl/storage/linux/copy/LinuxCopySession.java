@@ -255,7 +255,7 @@ final class LinuxCopySession implements CopySession {
   @Override
   public CopyReport report() {
     CopyLedger ledger = parts.ledger();
-    if (gcLock.outcome() == NixLocks.Outcome.HELD && !gcLock.held()) {
+    if (gcLock.wasLost()) {
       ledger.note(
           "The program that kept Nix's garbage collector out was ended by someone: paths may have"
               + " been collected while they were copied.");

@@ -189,6 +189,28 @@ class CopyHazardsTest {
         });
   }
 
+  @Test
+  void saysThatItsLockWasLost() throws IOException {
+    Path lock = source.stateDirectory().resolve("gc.lock");
+    if (!Files.exists(lock)) {
+      Files.createFile(lock);
+    }
+    inSession(
+        (session, progress) -> {
+          session.copyPaths(progress);
+          assertThat(session.report().notes()).noneMatch(note -> note.contains("collect"));
+          ProcessHandle.current()
+              .children()
+              .filter(child -> child.info().command().orElse("").endsWith("/flock"))
+              .forEach(
+                  child -> {
+                    child.destroyForcibly();
+                    child.onExit().join();
+                  });
+          assertThat(session.report().notes()).anyMatch(note -> note.contains("was ended"));
+        });
+  }
+
   @FunctionalInterface
   private interface InSession {
     void run(CopySession session, StageProgress progress) throws IOException, InterruptedException;
