@@ -85,7 +85,7 @@ public final class TargetChecks {
                 + ": it holds "
                 + (otherCopy
                     ? "an unfinished copy of another store."
-                    : "files that no copy of this SDK put there."),
+                    : "a finished store, or files that the SDK did not put there."),
             "Name an empty directory or one that does not exist."));
   }
 
