@@ -20,9 +20,12 @@ import org.nixwsl.storage.error.Problem;
  */
 public interface StorageSdk extends AutoCloseable {
   /**
-   * Opens the SDK with the engine and the platform that are on the class path or module path.
+   * Opens the SDK with the engine and the platform that are on the class path or module path. The
+   * platform is asked for only by what needs it: {@link #mounter}, {@link #migrator}, {@link
+   * #copier} and {@link #verifier} throw {@code NO_ENGINE} where there is none for this operating
+   * system, and {@code UNSUPPORTED_PLATFORM} for what it cannot do.
    *
-   * @throws EnvironmentException with {@code NO_ENGINE} if there is none for this operating system
+   * @throws EnvironmentException with {@code NO_ENGINE} if there is no engine
    */
   static StorageSdk open() {
     for (Provider provider :

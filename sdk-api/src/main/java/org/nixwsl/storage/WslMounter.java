@@ -9,7 +9,8 @@ import org.nixwsl.storage.mount.SharedStorage;
 /**
  * Attaches the shared storage and mounts it: on Windows through {@code wsl.exe}, on Linux through a
  * loop device. The mount outlives the process; {@link #unmount} takes it back. Thread-safe; calls
- * for one storage exclude each other, also across processes.
+ * for one storage exclude each other: on Linux also across processes, on Windows so far only those
+ * of one {@link StorageSdk}.
  */
 public interface WslMounter {
   /**

@@ -45,7 +45,7 @@ public record DiskCheck(List<Finding> findings) {
    * One thing that was found.
    *
    * @param severity how bad it is
-   * @param code a stable name, such as {@code HEADER_CHECKSUM}
+   * @param code a stable name, such as {@code HEADER_INVALID}
    * @param message what is wrong, for people
    * @param offset the byte in the file where it was seen
    */

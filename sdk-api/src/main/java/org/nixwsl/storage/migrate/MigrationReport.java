@@ -18,7 +18,8 @@ import org.nixwsl.storage.store.CopyReport;
  * @param storage where the storage was mounted
  * @param copy what was copied and proven
  * @param stages how long each stage took, in order
- * @param diskFileSize the length of the VHDX file afterwards; empty for a directory
+ * @param diskFileSize the length of the VHDX file afterwards; empty for a directory, and where a
+ *     note in the copy's report says that it could not be read
  */
 public record MigrationReport(
     InstanceName instance,

@@ -2,6 +2,7 @@ package org.nixwsl.storage.core;
 
 import java.util.Optional;
 import java.util.ServiceLoader;
+import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.NixConfigWriter;
 import org.nixwsl.storage.StorageSdk;
 import org.nixwsl.storage.StoreCopier;
@@ -30,13 +31,18 @@ final class Engine implements StorageSdk {
   private final ProcessRunner processes = new ProcessRunner();
   private final Ticker ticker = Ticker.system();
   private final Optional<Platform> platform;
+  private @Nullable WslMounter mounter;
 
   Engine() {
-    this.platform =
+    this(
         ServiceLoader.load(Platform.class, Engine.class.getClassLoader()).stream()
             .map(ServiceLoader.Provider::get)
             .filter(Platform::suitsThisMachine)
-            .findFirst();
+            .findFirst());
+  }
+
+  Engine(Optional<Platform> platform) {
+    this.platform = platform;
   }
 
   @Override
@@ -49,9 +55,13 @@ final class Engine implements StorageSdk {
     return configWriter;
   }
 
+  /** One for all calls, because its calls have to exclude each other. */
   @Override
-  public WslMounter mounter() {
-    return platform().mounter(processes, ticker);
+  public synchronized WslMounter mounter() {
+    if (mounter == null) {
+      mounter = platform().mounter(processes, ticker);
+    }
+    return mounter;
   }
 
   @Override

@@ -19,6 +19,7 @@ import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
+import org.nixwsl.storage.migrate.Stage;
 import org.nixwsl.storage.mount.MountedStorage;
 import org.nixwsl.storage.mount.SharedStorage;
 import org.nixwsl.storage.mount.StorageLocation;
@@ -27,8 +28,9 @@ import org.nixwsl.storage.mount.StorageLocation;
  * Mounts a VHDX through {@code wsl.exe} and believes nothing that it says of success: each mount
  * ends with a look at the mount table and the disk from inside an instance.
  *
- * <p>Calls exclude each other in this process. Not yet: across processes; blank disks; mending a
- * mount that WSL still lists after an instance took it away.
+ * <p>Calls of one object exclude each other. Not yet: across processes; blank disks; mending a
+ * mount that WSL still lists after an instance took it away; detaching a disk that turns out to be
+ * the wrong one.
  */
 final class WslExeMounter implements WslMounter {
   /** WSL does not try again to attach a VHDX that something holds: a scanner, a backup. */
@@ -53,17 +55,22 @@ final class WslExeMounter implements WslMounter {
         "mount " + file,
         options,
         ticker,
-        Map.of(),
-        operation -> {
-          String path = WindowsPath.finalPath(file);
-          String what = "Cannot mount " + path + " in WSL";
-          WslAnswer answer =
-              operation.retrying(
-                  "mount " + path, patience, () -> mountOnce(path, storage, what, operation));
-          WslGuest guest = guest(what, operation);
-          return mounted(guest, storage, operation)
-              .orElseThrow(() -> notMounted(what, storage, answer));
-        });
+        Map.of(Stage.ATTACH, 1.0),
+        operation ->
+            operation.stage(
+                Stage.ATTACH,
+                progress -> {
+                  String path = WindowsPath.finalPath(file);
+                  String what = "Cannot mount " + path + " in WSL";
+                  WslAnswer answer =
+                      operation.retrying(
+                          "mount " + path,
+                          patience,
+                          () -> mountOnce(path, storage, what, operation));
+                  WslGuest guest = guest(what, operation);
+                  return mounted(guest, storage, operation)
+                      .orElseThrow(() -> notMounted(what, storage, answer));
+                }));
   }
 
   @Override
@@ -87,14 +94,18 @@ final class WslExeMounter implements WslMounter {
         "unmount " + file,
         options,
         ticker,
-        Map.of(),
-        operation -> {
-          String path = WindowsPath.lastKnownPath(file);
-          refuseWhileInUse(path, storage, operation);
-          WslAnswer answer =
-              operation.retrying("unmount " + path, patience, () -> unmountOnce(path, operation));
-          return answer.exitCode();
-        });
+        Map.of(Stage.DETACH, 1.0),
+        operation ->
+            operation.stage(
+                Stage.DETACH,
+                progress -> {
+                  String path = WindowsPath.lastKnownPath(file);
+                  refuseWhileInUse(path, storage, operation);
+                  WslAnswer answer =
+                      operation.retrying(
+                          "unmount " + path, patience, () -> unmountOnce(path, operation));
+                  return answer.exitCode();
+                }));
   }
 
   @Override

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -20,6 +21,7 @@ import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.error.StorageSdkException;
+import org.nixwsl.storage.event.StorageEvent;
 import org.nixwsl.storage.mount.MountedStorage;
 import org.nixwsl.storage.mount.SharedStorage;
 import org.nixwsl.storage.mount.StorageLocation;
@@ -144,6 +146,21 @@ class WslExeMounterTest {
     wsl.answers("--mount", 0, "").answers("--list", 0, LIST).answers("mounts", 0, SHARE);
     mounter.ensureMounted(storage);
     assertThat(wsl.calls()).filteredOn(call -> call.get(0).equals("--mount")).hasSize(3);
+  }
+
+  @Test
+  void tellsARetryWithinAStage() throws IOException {
+    mountFails("Wsl/Service/AttachDisk/MountDisk/HCS/ERROR_SHARING_VIOLATION");
+    wsl.answers("--mount", 0, "").answers("--list", 0, LIST).answers("mounts", 0, SHARE);
+    wsl.answers("--unmount", 0, "");
+    List<String> events = new ArrayList<>();
+    RunOptions options =
+        RunOptions.builder()
+            .on(StorageEvent.class, event -> events.add(event.getClass().getSimpleName()))
+            .build();
+    mounter.ensureMounted(storage, options);
+    assertThat(events)
+        .containsExactly("Started", "StageStarted", "Retried", "StageEnded", "Completed");
   }
 
   @Test

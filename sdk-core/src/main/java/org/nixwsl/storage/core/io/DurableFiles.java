@@ -14,7 +14,9 @@ import java.util.UUID;
 /**
  * The only way a file of ours comes to be or changes: written beside its target under a private
  * name, forced to the device, moved into place in one step, and the directory forced. A failure
- * leaves the target as it was and no temporary file.
+ * leaves the target as it was and no temporary file; what could not be taken back is a suppressed
+ * exception of the failure. A crash can leave a temporary file, never half a target; it is not
+ * swept, because it cannot be told from one that another process is writing.
  */
 public final class DurableFiles {
   /** How names of temporary files begin. */
@@ -39,16 +41,33 @@ public final class DurableFiles {
     if (Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
       throw new FileAlreadyExistsException(target.toString());
     }
-    write(target, contents, temporary -> moveToNew(temporary, target));
+    create(target, contents, DurableFiles::forceDirectory);
   }
 
-  /** Makes a file or replaces the one that is there. */
+  /** {@link #create(Path, Contents)} with another way to force the directory, for tests. */
+  static void create(Path target, Contents contents, Step forcing)
+      throws IOException, InterruptedException {
+    Path temporary = written(target, contents);
+    orDelete(() -> moveToNew(temporary, target), temporary);
+    // Nobody was told of the file: until it is durable it is taken back.
+    orDelete(
+        () -> {
+          Files.deleteIfExists(temporary);
+          forcing.apply(parent(target));
+        },
+        target,
+        temporary);
+  }
+
+  /**
+   * Makes a file or replaces the one that is there. If forcing the directory is what fails, the new
+   * contents are in place, and a crash may bring the old ones back.
+   */
   public static void replace(Path target, Contents contents)
       throws IOException, InterruptedException {
-    write(
-        target,
-        contents,
-        temporary -> Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE));
+    Path temporary = written(target, contents);
+    orDelete(() -> Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE), temporary);
+    forceDirectory(parent(target));
   }
 
   /**
@@ -62,43 +81,66 @@ public final class DurableFiles {
     }
   }
 
+  /** Does something to a directory. */
   @FunctionalInterface
-  private interface Placing {
-    void place(Path temporary) throws IOException;
+  interface Step {
+    /** Does it. */
+    void apply(Path directory) throws IOException;
   }
 
-  private static void write(Path target, Contents contents, Placing placing)
+  @FunctionalInterface
+  private interface Work {
+    void run() throws IOException, InterruptedException;
+  }
+
+  /** Writes a temporary file beside the target, forced to the device. */
+  private static Path written(Path target, Contents contents)
       throws IOException, InterruptedException {
+    Path temporary = parent(target).resolve(TEMPORARY_PREFIX + UUID.randomUUID());
+    orDelete(
+        () -> {
+          try (FileChannel channel =
+              FileChannel.open(
+                  temporary,
+                  StandardOpenOption.CREATE_NEW,
+                  StandardOpenOption.READ,
+                  StandardOpenOption.WRITE)) {
+            contents.writeTo(channel);
+            channel.force(true);
+          }
+        },
+        temporary);
+    return temporary;
+  }
+
+  /** Does a step, or deletes files of ours. */
+  private static void orDelete(Work step, Path... ours) throws IOException, InterruptedException {
+    try {
+      step.run();
+    } catch (Throwable e) {
+      for (Path file : ours) {
+        try {
+          Files.deleteIfExists(file);
+        } catch (IOException cleaning) {
+          e.addSuppressed(cleaning);
+        }
+      }
+      throw e;
+    }
+  }
+
+  private static Path parent(Path target) throws IOException {
     Path parent = target.toAbsolutePath().getParent();
     if (parent == null) {
       throw new IOException("Not a file name: " + target);
     }
-    Path temporary = parent.resolve(TEMPORARY_PREFIX + UUID.randomUUID());
-    try {
-      try (FileChannel channel =
-          FileChannel.open(
-              temporary,
-              StandardOpenOption.CREATE_NEW,
-              StandardOpenOption.READ,
-              StandardOpenOption.WRITE)) {
-        contents.writeTo(channel);
-        channel.force(true);
-      }
-      placing.place(temporary);
-    } catch (Throwable e) {
-      try {
-        Files.deleteIfExists(temporary);
-      } catch (IOException cleaning) {
-        e.addSuppressed(cleaning);
-      }
-      throw e;
-    }
-    forceDirectory(parent);
+    return parent;
   }
 
   /**
    * A hard link fails when the name is taken, which a rename on POSIX does not. Where there are no
-   * hard links (some Windows file systems) a plain move fails in that case.
+   * hard links a plain move is all there is: on Windows it fails in that case too; elsewhere (FAT
+   * on Linux) the JDK only looks before it moves. The temporary file may stay.
    */
   private static void moveToNew(Path temporary, Path target) throws IOException {
     try {
@@ -107,8 +149,6 @@ public final class DurableFiles {
       throw e;
     } catch (FileSystemException | UnsupportedOperationException e) {
       Files.move(temporary, target);
-      return;
     }
-    Files.delete(temporary);
   }
 }

@@ -81,13 +81,26 @@ public final class LineJournal implements Closeable {
   }
 
   /**
-   * Adds lines of printable ASCII; returns when they are on the device.
+   * Adds lines of printable ASCII; returns when they are on the device. A failure closes the
+   * journal: what came after a torn line would not be read back, and a device that failed once says
+   * yes the next time without having the bytes.
    *
-   * @throws IllegalArgumentException if a line is too long or holds another character
+   * @throws IllegalArgumentException if a line is too long or holds another character; the journal
+   *     stays open then
    */
   public void append(List<String> lines) throws IOException {
-    writeFully(channel, encode(lines));
-    channel.force(false);
+    byte[] bytes = encode(lines);
+    try {
+      writeFully(channel, bytes);
+      channel.force(false);
+    } catch (Throwable e) {
+      try {
+        channel.close();
+      } catch (IOException closing) {
+        e.addSuppressed(closing);
+      }
+      throw e;
+    }
   }
 
   /** Closes the file. Idempotent. */

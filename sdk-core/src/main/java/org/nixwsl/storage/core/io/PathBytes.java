@@ -10,7 +10,8 @@ import java.util.Locale;
 /**
  * The bytes of file names. On Linux a {@link Path} keeps the bytes that the kernel gave, but its
  * text does not: bytes that the platform's encoding cannot read are lost there. The bytes come back
- * through the path's URI, which escapes each of them.
+ * through the path's URI, which escapes each of them. Where names are text, as on Windows, their
+ * bytes are those of UTF-8.
  */
 public final class PathBytes {
   private PathBytes() {}
@@ -27,7 +28,12 @@ public final class PathBytes {
   /** The bytes of a whole path, relative or absolute, as it stands. */
   public static byte[] of(Path path) {
     String text = path.toString();
-    return ascii(text) ? text.getBytes(StandardCharsets.ISO_8859_1) : throughUri(path, text);
+    if (ascii(text)) {
+      return text.getBytes(StandardCharsets.ISO_8859_1);
+    }
+    // Elsewhere, on Windows first of all, names are text, and nothing is lost in it.
+    boolean namesAreBytes = path.getFileSystem().supportedFileAttributeViews().contains("unix");
+    return namesAreBytes ? throughUri(path, text) : text.getBytes(StandardCharsets.UTF_8);
   }
 
   /**

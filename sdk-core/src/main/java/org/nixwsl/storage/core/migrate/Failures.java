@@ -1,8 +1,11 @@
 package org.nixwsl.storage.core.migrate;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
+import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.error.CommandException;
 import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.DiskException;
@@ -115,12 +118,19 @@ final class Failures {
   /**
    * The same error, saying that the whole migration leaves another state than the step that failed.
    * What was suppressed while cleaning up goes along.
+   *
+   * @param spoiltDisk a file that was left behind and is of no use
    */
-  static StorageSdkException leaving(StorageSdkException e, StateLeft state) {
-    if (e.stateLeft() == state) {
+  static StorageSdkException leaving(
+      StorageSdkException e, StateLeft state, Optional<Path> spoiltDisk) {
+    if (e.stateLeft() == state && spoiltDisk.isEmpty()) {
       return e;
     }
-    Problem problem = e.problem().leaving(state);
+    Problem problem =
+        spoiltDisk
+            .map(file -> naming(e.problem(), PathBytes.printable(file)))
+            .orElse(e.problem())
+            .leaving(state);
     StorageSdkException same;
     if (e instanceof IntegrityException integrity) {
       same = new IntegrityException(problem, integrity.findings());
@@ -137,5 +147,14 @@ final class Failures {
     }
     same.addSuppressed(e);
     return same;
+  }
+
+  private static Problem naming(Problem problem, String file) {
+    return new Problem(
+        problem.code(),
+        problem.message() + " The disk " + file + " was made and not formatted to the end.",
+        problem.remedy() + " Delete " + file + " before that.",
+        problem.retryable(),
+        problem.stateLeft());
   }
 }

@@ -18,6 +18,7 @@ import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.core.run.UndoStack;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskInfo;
+import org.nixwsl.storage.disk.LogState;
 import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.migrate.MigrationPlan;
@@ -88,7 +89,7 @@ public final class MigrationEngine implements StoreMigrator {
             undo.keep();
             return report;
           } catch (StorageSdkException e) {
-            throw Failures.leaving(e, run.stateLeft(e));
+            throw Failures.leaving(e, run.stateLeft(e), run.spoiltDisk());
           }
         });
   }
@@ -124,8 +125,14 @@ public final class MigrationEngine implements StoreMigrator {
       if (request.detachAtEnd() && diskFile().isPresent()) {
         report = detach(report);
       }
+      Optional<ByteSize> fileSize = Optional.empty();
+      try {
+        fileSize = diskFileSize();
+      } catch (IOException e) {
+        report = Failures.withNote(report, "The length of the disk's file is not known: " + e);
+      }
       return new MigrationReport(
-          request.instance(), storageId, mounted, report, stages.times(), diskFileSize());
+          request.instance(), storageId, mounted, report, stages.times(), fileSize);
     }
 
     /** The machine may have changed since the caller's plan. */
@@ -231,8 +238,16 @@ public final class MigrationEngine implements StoreMigrator {
     }
 
     /** After the undo: what is left of the run that failed. */
+    /**
+     * A disk that this run made and could not take back, because formatting it was cut short. It is
+     * not deleted: somebody may have come and filled it.
+     */
+    Optional<Path> spoiltDisk() {
+      return kept || made.isEmpty() ? Optional.empty() : diskFile();
+    }
+
     StateLeft stateLeft(StorageSdkException e) {
-      if (undo.failed() || e.stateLeft() == StateLeft.NEEDS_CLEANUP) {
+      if (undo.failed() || spoiltDisk().isPresent() || e.stateLeft() == StateLeft.NEEDS_CLEANUP) {
         return StateLeft.NEEDS_CLEANUP;
       }
       if (kept || made.isPresent()) {
@@ -242,9 +257,14 @@ public final class MigrationEngine implements StoreMigrator {
     }
   }
 
-  /** A disk that was formatted, or only partitioned, has blocks; a new one has none. */
+  /**
+   * A disk that was formatted, or only partitioned, has blocks; a new one has none. A log says that
+   * somebody wrote, and one that cannot be replayed hides which blocks there are.
+   */
   private static boolean neverWritten(DiskInfo info) {
-    return info.blocks().fullyPresent() == 0 && info.blocks().partiallyPresent() == 0;
+    return info.log() == LogState.CLEAN
+        && info.blocks().fullyPresent() == 0
+        && info.blocks().partiallyPresent() == 0;
   }
 
   /** The parts do not tell the listeners: these follow one operation, this one. */

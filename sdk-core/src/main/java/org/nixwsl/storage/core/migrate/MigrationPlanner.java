@@ -193,14 +193,19 @@ final class MigrationPlanner {
   }
 
   /** Blocks that are in the file already may be free inside, so that nothing has to grow. */
-  private long presentBytes(Path file) {
+  private long presentBytes(Path file) throws IOException {
     try {
       DiskInfo info = vhdx.inspect(file);
       return info.type() == DiskType.FIXED
           ? Long.MAX_VALUE / 2
           : info.blocks().fullyPresent() * info.blockSize().bytes();
-    } catch (StorageSdkException toldAboveOrBeingWritten) {
-      return 0;
+    } catch (StorageSdkException e) {
+      if (e.code() == ErrorCode.CANCELLED) {
+        throw e;
+      }
+      // Attached, so that it cannot be looked into: nearly all of its file is blocks. What else is
+      // wrong with it was told above.
+      return Files.size(file);
     }
   }
 

@@ -3,6 +3,7 @@ package org.nixwsl.storage.core.process;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
@@ -23,13 +24,23 @@ import org.zeroturnaround.exec.StartedProcess;
 /**
  * Starts programs: arguments in, bytes or a typed error out. Output is kept up to a bound, so that
  * a program cannot fill the heap; what is over is read and dropped. A program that runs too long,
- * or whose operation is cancelled, is killed with its children. Thread-safe.
+ * or whose operation is cancelled, is killed with its children. Children that outlive a program
+ * which ended by itself are left alone. Thread-safe.
  */
 public final class ProcessRunner {
   private static final Logger LOG = LoggerFactory.getLogger(ProcessRunner.class);
   private static final int KEPT_BYTES = 16 << 20;
   private static final int SHOWN_CHARACTERS = 2000;
   private static final long POLL_MILLIS = 100;
+
+  /**
+   * How long output is waited for after a program's end: much for what is left in a pipe, and
+   * little where a child that lives on keeps the pipe open.
+   */
+  private static final Duration OUTPUT_AFTER_END = Duration.ofSeconds(5);
+
+  /** A killed program goes at once, unless it is inside a call to a device. */
+  private static final Duration END_AFTER_KILL = Duration.ofSeconds(5);
 
   /** A runner with nothing in it. */
   public ProcessRunner() {}
@@ -142,7 +153,7 @@ public final class ProcessRunner {
         new ProcessBuilder(command.argv()).redirectError(ProcessBuilder.Redirect.DISCARD);
     builder.environment().putAll(command.environment());
     try {
-      return new RunningProcess(command, builder.start());
+      return new RunningProcess(builder.start());
     } catch (IOException e) {
       throw missing(command, e);
     }
@@ -157,6 +168,7 @@ public final class ProcessRunner {
           .redirectInput(new ByteArrayInputStream(command.input()))
           .redirectOutput(stdout)
           .redirectError(stderr)
+          .closeTimeout(OUTPUT_AFTER_END.toSeconds(), TimeUnit.SECONDS)
           .start();
     } catch (IOException e) {
       throw missing(command, e);
@@ -200,12 +212,27 @@ public final class ProcessRunner {
             + text.substring(text.length() - SHOWN_CHARACTERS);
   }
 
-  /** Children first, so that none is left to a new parent. */
+  /**
+   * Kills a program with its children and waits until it is gone, so that nothing is done after the
+   * call that it was killed by. The program first: then it starts no further children.
+   */
   static void killTree(Process process) {
+    if (!process.isAlive()) {
+      return;
+    }
     List<ProcessHandle> children = process.descendants().toList();
-    if (process.isAlive()) {
-      process.destroyForcibly();
-      children.forEach(ProcessHandle::destroyForcibly);
+    process.destroyForcibly();
+    children.forEach(ProcessHandle::destroyForcibly);
+    boolean interrupted = Thread.interrupted();
+    try {
+      if (!process.waitFor(END_AFTER_KILL.toMillis(), TimeUnit.MILLISECONDS)) {
+        LOG.warn("process {} was killed and is still there", process.pid());
+      }
+    } catch (InterruptedException e) {
+      interrupted = true;
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
     }
   }
 }

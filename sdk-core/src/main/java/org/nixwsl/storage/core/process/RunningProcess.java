@@ -5,13 +5,14 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.util.concurrent.TimeUnit;
 
-/** A program that runs beside us. Whoever started it closes it. */
+/**
+ * A program that runs beside us. Whoever started it closes it. What it prints has to be read, or it
+ * stands still when the pipe is full. Not thread-safe, save for {@link #close}.
+ */
 public final class RunningProcess implements AutoCloseable {
-  private final Command command;
   private final Process process;
 
-  RunningProcess(Command command, Process process) {
-    this.command = command;
+  RunningProcess(Process process) {
     this.process = process;
   }
 
@@ -33,16 +34,6 @@ public final class RunningProcess implements AutoCloseable {
   /** Its exit status; only when it has ended. */
   public int exitCode() {
     return process.exitValue();
-  }
-
-  /** Its process id. */
-  public long pid() {
-    return process.pid();
-  }
-
-  /** What was started. */
-  public Command command() {
-    return command;
   }
 
   /** Closes its standard input, gives it a moment to end by itself, then kills it. Idempotent. */

@@ -5,6 +5,8 @@ import dev.failsafe.FailsafeException;
 import dev.failsafe.RetryPolicy;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.FileLockInterruptionException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,6 +14,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
@@ -119,7 +122,8 @@ public final class Operation {
 
   /**
    * Runs work that must not stop half-way: neither the caller's cancellation nor an interruption
-   * reaches it; an interrupted thread is interrupted again afterwards.
+   * from before reaches it; an interrupted thread is interrupted again afterwards. An interruption
+   * that comes while it runs does stop it.
    */
   public static void toTheEnd(String what, Ticker ticker, Action action) {
     boolean interrupted = Thread.interrupted();
@@ -178,13 +182,14 @@ public final class Operation {
    */
   public void checkCancelled() {
     if (cancelled()) {
-      throw new OperationCancelledException(
-          Problem.of(
-                  ErrorCode.CANCELLED,
-                  "The operation was cancelled.",
-                  "Call it again when it may run.")
-              .leaving(StateLeft.RESUMABLE));
+      throw new OperationCancelledException(cancelledProblem());
     }
+  }
+
+  private static Problem cancelledProblem() {
+    return Problem.of(
+            ErrorCode.CANCELLED, "The operation was cancelled.", "Call it again when it may run.")
+        .leaving(StateLeft.RESUMABLE);
   }
 
   /** Whether {@link #checkCancelled} would throw. */
@@ -225,7 +230,8 @@ public final class Operation {
 
   /**
    * Tries again what failed with an error that says it may go away, with growing pauses, and tells
-   * listeners.
+   * listeners. Belongs into a stage, as all that is told between start and end. A cancellation in a
+   * pause, which lasts 4 s at most, is noticed at its end.
    *
    * @param what what is tried, for people
    * @param limit how long it is tried at most
@@ -251,7 +257,19 @@ public final class Operation {
                             e.getDelay(),
                             String.valueOf(e.getLastException()))))
             .build();
-    return failsafe(policy, work);
+    try {
+      return failsafe(
+          policy,
+          () -> {
+            checkCancelled(); // the pause may have been long
+            return work.run();
+          });
+    } catch (StorageSdkException e) {
+      if (e.retryable() && cancelled()) {
+        throw new OperationCancelledException(cancelledProblem().leaving(e.stateLeft()), e);
+      }
+      throw e;
+    }
   }
 
   /** Where the time comes from. */
@@ -291,7 +309,8 @@ public final class Operation {
     try {
       listener.accept(event);
       return true;
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
+      // Errors too, such as a failed assertion: this runs between two changes to someone's disk.
       LOG.warn("{}: a listener failed on {} and is left alone from now on", id, event, e);
       return false;
     }
@@ -319,7 +338,8 @@ public final class Operation {
   public <T> T translating(String what, Work<T> work) {
     try {
       return work.run();
-    } catch (InterruptedException e) {
+    } catch (InterruptedException | ClosedByInterruptException | FileLockInterruptionException e) {
+      // The JDK closes a channel whose thread is interrupted: no error of the file.
       Thread.currentThread().interrupt();
       throw new OperationCancelledException(
           Problem.of(
@@ -331,13 +351,17 @@ public final class Operation {
     } catch (IOException e) {
       throw inputOutputError(what, e);
     } catch (UncheckedIOException e) {
-      throw inputOutputError(what, Objects.requireNonNull(e.getCause()));
+      return translating(
+          what,
+          () -> {
+            throw Objects.requireNonNull(e.getCause());
+          });
     }
   }
 
   private static StorageSdkException inputOutputError(String what, IOException e) {
     String reason = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
-    boolean noSpace = reason.contains("No space left") || reason.contains("not enough space");
+    boolean noSpace = noSpace(e);
     String kind =
         e.getClass() == IOException.class ? "" : " (" + e.getClass().getSimpleName() + ")";
     return new EnvironmentException(
@@ -349,5 +373,15 @@ public final class Operation {
                     : "Look at the file or device that is named and call again.")
             .leaving(StateLeft.UNKNOWN),
         e);
+  }
+
+  /**
+   * Whether a file system was full. The JDK has no type for this, only the words of the operating
+   * system; where these are not English the answer is no, and the error is shown as it is.
+   */
+  public static boolean noSpace(IOException e) {
+    String words = String.valueOf(e.getMessage());
+    return Stream.of("No space left", "not enough space", "quota exceeded")
+        .anyMatch(words::contains);
   }
 }

@@ -44,7 +44,7 @@ public final class UndoStack implements AutoCloseable {
 
   /**
    * Takes back what was not kept. An undo that fails does not stop the ones below it; the first
-   * failure is thrown at the end and carries the others. Cancellation and interruption wait: a
+   * failure is thrown at the end and carries the others. A cancellation or interruption waits: a
    * change that is half taken back helps nobody.
    */
   @Override

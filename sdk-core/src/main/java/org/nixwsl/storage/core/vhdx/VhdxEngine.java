@@ -11,7 +11,6 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Stream;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.VhdxManager;
 import org.nixwsl.storage.core.io.DurableFiles;
@@ -36,6 +35,7 @@ import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.DiskException;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.OperationCancelledException;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
 
@@ -75,8 +75,8 @@ public final class VhdxEngine implements VhdxManager {
         operation -> {
           Geometry geometry = DiskCreation.geometry(spec);
           requireUsableName(file, name);
-          operation.checkCancelled();
-          return createFile(file, name, geometry, operation);
+          return unchanged(
+              operation, "create " + name, () -> createFile(file, name, geometry, operation));
         });
   }
 
@@ -219,20 +219,34 @@ public final class VhdxEngine implements VhdxManager {
         RunOptions.ofDefaults(),
         ticker,
         Map.of(),
-        operation -> {
-          try {
-            return body.of(LockedFile.open(file, operation), name, operation);
-          } catch (ClosedByInterruptException e) {
-            throw interrupted(e);
-          } catch (IOException e) {
-            throw new EnvironmentException(
-                Problem.of(
-                    ErrorCode.IO_FAILED,
-                    "Cannot read " + name + ": " + e + ".",
-                    "Look at the file and its device, then call again."),
-                e);
-          }
-        });
+        operation ->
+            unchanged(
+                operation,
+                verb + " " + name,
+                () -> {
+                  try {
+                    return body.of(LockedFile.open(file, operation), name, operation);
+                  } catch (ClosedByInterruptException e) {
+                    throw e; // a cancellation, not an error of the file
+                  } catch (IOException e) {
+                    throw new EnvironmentException(
+                        Problem.of(
+                            ErrorCode.IO_FAILED,
+                            "Cannot read " + name + ": " + e + ".",
+                            "Look at the file and its device, then call again."),
+                        e);
+                  }
+                }));
+  }
+
+  /** Runs what leaves everything as it was when it is cancelled. */
+  private static <T> T unchanged(Operation operation, String what, Operation.Work<T> work) {
+    try {
+      operation.checkCancelled();
+      return operation.translating(what, work);
+    } catch (OperationCancelledException e) {
+      throw new OperationCancelledException(e.problem().leaving(StateLeft.NOTHING_CHANGED), e);
+    }
   }
 
   private <T> T changing(Path file, String verb, RunOptions options, Use<T> body) {
@@ -286,16 +300,22 @@ public final class VhdxEngine implements VhdxManager {
               "Choose another name, or remove it if it is not needed."),
           e);
     } catch (ClosedByInterruptException e) {
-      throw interrupted(e);
+      throw e; // a cancellation, not an error of the file
     } catch (IOException e) {
-      boolean noSpace = noSpace(e);
+      boolean noSpace = Operation.noSpace(e);
       throw new EnvironmentException(
           Problem.of(
-              noSpace ? ErrorCode.NO_SPACE : ErrorCode.IO_FAILED,
-              "Cannot create " + name + ": " + e + ".",
-              noSpace
-                  ? "Make room on that file system and call again."
-                  : "Look at the folder and its device, then call again."),
+                  noSpace ? ErrorCode.NO_SPACE : ErrorCode.IO_FAILED,
+                  "Cannot create " + name + ": " + e + ".",
+                  noSpace
+                      ? "Make room on that file system and call again."
+                      : "Look at the folder and its device, then call again.")
+              .leaving(
+                  // What could not be taken back is suppressed in the failure that made it
+                  // necessary.
+                  e.getSuppressed().length == 0
+                      ? StateLeft.NOTHING_CHANGED
+                      : StateLeft.NEEDS_CLEANUP),
           e);
     }
   }
@@ -339,20 +359,6 @@ public final class VhdxEngine implements VhdxManager {
               "Cannot create " + name + ": the folder for it does not exist.",
               "Make the folder first."));
     }
-  }
-
-  /** The platforms have no type for this, only a text. */
-  private static boolean noSpace(IOException e) {
-    String text = String.valueOf(e.getMessage());
-    return Stream.of("No space left", "not enough space", "quota exceeded")
-        .anyMatch(text::contains);
-  }
-
-  /** The JDK closes a channel whose thread is interrupted; for callers that is a cancellation. */
-  private static InterruptedException interrupted(ClosedByInterruptException e) {
-    InterruptedException interrupted = new InterruptedException("Interrupted in input or output");
-    interrupted.initCause(e);
-    return interrupted;
   }
 
   private static void closeAfter(Throwable failure, LockedFile file) {

@@ -63,6 +63,24 @@ class DurableFilesTest {
   }
 
   @Test
+  void leavesNothingWhenTheNewNameCannotBeForcedToTheDevice() throws Exception {
+    Path file = folder.resolve("new");
+    assertThatThrownBy(
+            () ->
+                DurableFiles.create(
+                    file,
+                    text("one"),
+                    directory -> {
+                      assertThat(file).hasContent("one");
+                      throw new IOException("Input/output error");
+                    }))
+        .isInstanceOf(IOException.class)
+        .hasMessage("Input/output error")
+        .hasNoSuppressedExceptions();
+    assertThat(names()).isEmpty();
+  }
+
+  @Test
   void replacesAFileInOneStep() throws Exception {
     Path file = Files.writeString(folder.resolve("file"), "old");
     DurableFiles.replace(file, text("new"));

@@ -2,8 +2,10 @@ package org.nixwsl.storage.core.io;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.nio.channels.ClosedChannelException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -71,6 +73,20 @@ class LineJournalTest {
       }
     }
     assertThat(LineJournal.read(file)).isEqualTo(LINES);
+  }
+
+  /** What comes after a torn line would not be read back, whatever append said. */
+  @Test
+  void takesNothingMoreAfterALineThatCouldNotBeWritten() throws Exception {
+    Path full = Path.of("/dev/full");
+    assumeTrue(Files.isWritable(full), "skipped: /dev/full is missing");
+    try (LineJournal journal = LineJournal.open(full, new ArrayList<>())) {
+      assertThatThrownBy(() -> journal.append(List.of("one")))
+          .isInstanceOf(IOException.class)
+          .isNotInstanceOf(ClosedChannelException.class);
+      assertThatThrownBy(() -> journal.append(List.of("two")))
+          .isInstanceOf(ClosedChannelException.class);
+    }
   }
 
   @Test

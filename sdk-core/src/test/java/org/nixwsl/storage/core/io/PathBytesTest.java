@@ -6,10 +6,13 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.io.ByteArrayOutputStream;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystem;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -58,6 +61,18 @@ class PathBytesTest {
   void whatIsPrintedIsPlainAsciiAndUnambiguous() throws Exception {
     Path odd = named(folder, new byte[] {'a', (byte) 0xff, '\n', '%', ' '});
     assertThat(PathBytes.printable(PathBytes.ofName(odd))).isEqualTo("a%FF%0A%25 ");
+  }
+
+  /** As on Windows, where a path that begins with a separator is not even absolute. */
+  @Test
+  void whereNamesAreTextTheBytesAreUtf8() throws Exception {
+    try (FileSystem zip =
+        FileSystems.newFileSystem(folder.resolve("a.zip"), Map.of("create", "true"))) {
+      for (String text : List.of("ä.vhdx", "/ä/b.vhdx")) {
+        assertThat(PathBytes.of(zip.getPath(text)))
+            .isEqualTo(text.getBytes(StandardCharsets.UTF_8));
+      }
+    }
   }
 
   private static boolean isDots(byte[] name) {

@@ -30,6 +30,7 @@ import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.event.CancellationToken;
 import org.nixwsl.storage.mount.MountedStorage;
 import org.nixwsl.storage.mount.SharedStorage;
+import org.nixwsl.storage.mount.StorageLocation;
 import org.nixwsl.storage.store.CopyReport;
 import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.NixStore;
@@ -51,10 +52,13 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
   Optional<Problem> badSource = Optional.empty();
   Optional<Problem> badDisk = Optional.empty();
   ByteSize virtualSize = ByteSize.gibibytes(1);
+  LogState log = LogState.CLEAN;
   boolean formatted;
   boolean mounted;
   boolean committed;
+  boolean formattingIsCutShort;
   boolean unmountFails;
+  boolean fileGoesAway;
   int failAt = -1;
   int cancelAt = -1;
 
@@ -105,7 +109,7 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
         UUID.randomUUID(),
         "fake",
         ByteSize.ofBytes(4),
-        LogState.CLEAN,
+        log,
         0,
         new BlockCounts(formatted ? 3 : 0, 0, 0, 0, 100, 0),
         Optional.empty());
@@ -142,6 +146,9 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
   public MountedStorage prepareBlankDisk(SharedStorage storage, RunOptions options) {
     change("format and mount");
     formatted = true;
+    if (formattingIsCutShort) {
+      throw new EnvironmentException(Problem.of(ErrorCode.COMMAND_FAILED, "Killed.", "Again."));
+    }
     mounted = true;
     return place;
   }
@@ -149,6 +156,13 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
   @Override
   public void unmount(SharedStorage storage, RunOptions options) {
     changes.add("unmount");
+    if (fileGoesAway && storage.location() instanceof StorageLocation.VhdxFile disk) {
+      try {
+        Files.delete(disk.file());
+      } catch (IOException e) {
+        throw new AssertionError(e);
+      }
+    }
     if (unmountFails) {
       throw Failures.errorOf(Problem.of(ErrorCode.STORAGE_BUSY, "In use.", "Wait."));
     }

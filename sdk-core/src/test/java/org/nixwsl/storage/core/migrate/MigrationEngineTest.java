@@ -2,8 +2,10 @@ package org.nixwsl.storage.core.migrate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -14,12 +16,14 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.core.platform.StoreHost;
 import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskSpec;
+import org.nixwsl.storage.disk.LogState;
 import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.IntegrityException;
@@ -144,6 +148,17 @@ final class MigrationEngineTest {
     assertThat(report.diskFileSize()).isEmpty();
   }
 
+  @Test
+  void namesADiskWhoseFormattingWasCutShortAndDoesNotDeleteIt() {
+    machine.formattingIsCutShort = true;
+    MigrationPlan plan = engine.plan(newDisk());
+    StorageSdkException e =
+        catchThrowableOfType(StorageSdkException.class, () -> engine.run(plan, options));
+    assertThat(e.stateLeft()).isEqualTo(StateLeft.NEEDS_CLEANUP);
+    assertThat(e.remedy()).contains("Delete " + file);
+    assertThat(file).exists();
+  }
+
   @Nested
   final class WhenAStepFails {
     @ParameterizedTest
@@ -232,6 +247,44 @@ final class MigrationEngineTest {
         .isNotNull();
     assertThat(machine.mounted).isTrue();
     assertThat(machine.changes).doesNotContain("unmount");
+  }
+
+  @Test
+  void aMoveIsDoneEvenIfTheFileOfTheDiskIsGoneAfterwards() {
+    machine.fileGoesAway = true;
+    MigrationReport report = engine.run(engine.plan(newDisk()), options);
+    assertThat(machine.committed).isTrue();
+    assertThat(report.diskFileSize()).isEmpty();
+    assertThat(report.copy().notes()).anyMatch(note -> note.contains("length of the disk's file"));
+  }
+
+  /** A second run meets the disk that the first one left attached and filled. */
+  @Test
+  void whatIsInAnAttachedDiskNeedsNoRoomOnTheVolume() throws IOException {
+    assumeTrue(
+        folder.getFileSystem().supportedFileAttributeViews().contains("posix"),
+        "skipped: files with holes are missing");
+    machine.mounted = true;
+    machine.badDisk = Optional.of(Problem.of(ErrorCode.VHDX_IN_USE, "In use.", "Wait."));
+    machine.measure = new StoreHost.Measure(10, 1, 1, 1L << 42);
+    MigrationRequest request = existingDisk();
+    try (RandomAccessFile disk = new RandomAccessFile(file.toFile(), "rw")) {
+      disk.setLength(1L << 43);
+    }
+    MigrationPlan plan = engine.plan(request);
+    assertThat(plan.refusals()).isEmpty();
+    assertThat(plan.notes()).anyMatch(note -> note.contains("free inside"));
+  }
+
+  /** Blocks may be in the file that only the log could have told of. */
+  @ParameterizedTest
+  @EnumSource(
+      value = LogState.class,
+      names = {"DIRTY", "CORRUPT"})
+  void aDiskWithALogIsNeverTakenForABlankOne(LogState log) throws IOException {
+    machine.log = log;
+    engine.run(engine.plan(existingDisk()), options);
+    assertThat(machine.changes).contains("mount").doesNotContain("format and mount");
   }
 
   @Test

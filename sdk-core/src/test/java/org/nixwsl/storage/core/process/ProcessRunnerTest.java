@@ -124,6 +124,37 @@ class ProcessRunnerTest {
   }
 
   @Test
+  void aProgramThatIsKilledIsGoneWhenTheCallReturns() throws Exception {
+    Path pid = folder.resolve("pid");
+    Command endless =
+        Command.of(
+                "sh",
+                "-c",
+                "echo $$ > \"$0\"; exec head -c 1000000000000 /dev/zero",
+                pid.toString())
+            .within(Duration.ofMillis(500));
+    assertThatThrownBy(() -> run(endless)).isInstanceOf(CommandException.class);
+    assertThat(ProcessHandle.of(Long.parseLong(Files.readString(pid).strip())))
+        .matches(handle -> handle.filter(ProcessHandle::isAlive).isEmpty(), "is gone");
+  }
+
+  @Test
+  void aProgramThatEndedIsNotBlamedForAChildThatKeepsItsOutputOpen() throws Exception {
+    Path pids = folder.resolve("pids");
+    Command leavesAChild =
+        Command.of("sh", "-c", "sleep 1000 & echo $! > \"$0\"; echo done", pids.toString())
+            .within(Duration.ofSeconds(30));
+    try {
+      ProcessRunner.Result result = run(leavesAChild);
+      assertThat(result.exitCode()).isZero();
+      assertThat(result.text()).isEqualTo("done\n");
+    } finally {
+      ProcessHandle.of(Long.parseLong(Files.readString(pids).strip()))
+          .ifPresent(ProcessHandle::destroyForcibly);
+    }
+  }
+
+  @Test
   void outputBeyondTheBoundIsReadAndDropped() {
     ProcessRunner.Result result =
         run(Command.of("sh", "-c", "head -c 20000000 /dev/zero; echo end >&2"));

@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.FileLockInterruptionException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -109,6 +112,18 @@ class OperationTest {
   }
 
   @Test
+  void aQuotaThatIsUsedUpIsNoSpace() {
+    assertThatThrownBy(
+            () ->
+                run(
+                    op -> {
+                      throw new IOException("Disk quota exceeded");
+                    }))
+        .isInstanceOfSatisfying(
+            EnvironmentException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.NO_SPACE));
+  }
+
+  @Test
   void aCancelledOperationStartsNoFurtherStage() {
     assertThatThrownBy(
             () ->
@@ -159,6 +174,89 @@ class OperationTest {
     assertThat(result).isEqualTo(1);
     assertThat(calls).hasValue(1);
     assertThat(names()).containsExactly("Started", "StageStarted", "StageEnded", "Completed");
+  }
+
+  @Test
+  void aListenerWithAFailedAssertionChangesNothingEither() {
+    RunOptions broken =
+        RunOptions.builder()
+            .on(
+                StorageEvent.Completed.class,
+                event -> {
+                  throw new AssertionError("broken listener");
+                })
+            .on(StorageEvent.class, events::add)
+            .build();
+
+    assertThat(Operation.<Integer>run("test", broken, ticker, Map.of(), op -> 1)).isEqualTo(1);
+    assertThat(names()).containsExactly("Started", "Completed");
+  }
+
+  @Test
+  void aChannelThatAnInterruptClosedIsACancellation() {
+    try {
+      for (IOException closed :
+          List.of(new ClosedByInterruptException(), new FileLockInterruptionException())) {
+        events.clear();
+        assertThatThrownBy(
+                () ->
+                    run(
+                        op -> {
+                          throw closed;
+                        }))
+            .isInstanceOf(OperationCancelledException.class);
+        assertThat(names()).containsExactly("Started", "Cancelled");
+        assertThat(Thread.interrupted()).isTrue();
+      }
+      assertThatThrownBy(
+              () ->
+                  run(
+                      op -> {
+                        throw new UncheckedIOException(new ClosedByInterruptException());
+                      }))
+          .isInstanceOf(OperationCancelledException.class);
+    } finally {
+      Thread.interrupted();
+    }
+  }
+
+  @Test
+  void aCancellationInThePauseStartsNoFurtherAttempt() {
+    AtomicInteger attempts = new AtomicInteger();
+    RunOptions cancelling =
+        RunOptions.builder()
+            .on(StorageEvent.Retried.class, event -> token.cancel())
+            .cancelWith(token)
+            .build();
+    assertThatThrownBy(
+            () ->
+                Operation.run(
+                    "test",
+                    cancelling,
+                    ticker,
+                    Map.of(),
+                    op -> op.retrying("attach", Duration.ofSeconds(20), () -> busy(attempts))))
+        .isInstanceOf(OperationCancelledException.class);
+    assertThat(attempts).hasValue(1);
+  }
+
+  @Test
+  void aCancellationInAFailingAttemptIsACancellation() {
+    AtomicInteger attempts = new AtomicInteger();
+    assertThatThrownBy(
+            () ->
+                run(
+                    op ->
+                        op.retrying(
+                            "attach",
+                            Duration.ofSeconds(20),
+                            () -> {
+                              token.cancel();
+                              return busy(attempts);
+                            })))
+        .isInstanceOf(OperationCancelledException.class)
+        .hasCauseInstanceOf(EnvironmentException.class);
+    assertThat(attempts).hasValue(1);
   }
 
   @Test
@@ -240,6 +338,11 @@ class OperationTest {
         .filter(e -> e instanceof StorageEvent.Progress)
         .map(e -> (StorageEvent.Progress) e)
         .toList();
+  }
+
+  private static int busy(AtomicInteger attempts) {
+    attempts.incrementAndGet();
+    throw new EnvironmentException(problem().mayGoAway());
   }
 
   private static Problem problem() {

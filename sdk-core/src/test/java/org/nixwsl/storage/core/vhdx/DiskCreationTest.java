@@ -222,7 +222,9 @@ class DiskCreationTest {
         RunOptions.builder().cancelWith(token).on(StorageEvent.class, events::add).build();
     DiskSpec spec = DiskSpec.ofSize(ByteSize.mebibytes(64));
     assertThatThrownBy(() -> engine.create(folder.resolve("c.vhdx"), spec, options))
-        .isInstanceOf(OperationCancelledException.class);
+        .isInstanceOfSatisfying(
+            OperationCancelledException.class,
+            e -> assertThat(e.stateLeft()).isEqualTo(StateLeft.NOTHING_CHANGED));
     assertThat(events).last().isInstanceOf(StorageEvent.Cancelled.class);
     assertThat(names()).isEmpty();
   }
@@ -231,7 +233,9 @@ class DiskCreationTest {
   void anInterruptedThreadLeavesNothingAndStaysInterrupted() {
     Thread.currentThread().interrupt();
     assertThatThrownBy(() -> create("i.vhdx", ByteSize.mebibytes(64)))
-        .isInstanceOf(OperationCancelledException.class);
+        .isInstanceOfSatisfying(
+            OperationCancelledException.class,
+            e -> assertThat(e.stateLeft()).isEqualTo(StateLeft.NOTHING_CHANGED));
     assertThat(Thread.interrupted()).isTrue();
     assertThat(names()).isEmpty();
   }

@@ -13,6 +13,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.core.io.DurableFiles;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.run.Operation;
@@ -20,7 +21,7 @@ import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
-import org.nixwsl.storage.linux.copy.target.TreeRemoval;
+import org.nixwsl.storage.linux.copy.destination.TreeRemoval;
 import org.nixwsl.storage.linux.copy.tree.NodeMaker;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.StoreContents;
@@ -87,6 +88,9 @@ final class DatabaseCopier {
     for (String name : SCHEMA_FILES) {
       Path from = directory(source).resolve(name);
       if (Files.exists(from, LinkOption.NOFOLLOW_LINKS)) {
+        if (!FileFacts.of(from).regular()) {
+          throw broken(name + " beside it is not a file", null);
+        }
         Files.copy(from, directory.resolve(name), LinkOption.NOFOLLOW_LINKS);
         finishLike(from, directory.resolve(name));
       }
@@ -179,8 +183,8 @@ final class DatabaseCopier {
     }
   }
 
-  private EnvironmentException broken(String why, SQLException cause) {
-    return new EnvironmentException(
+  private EnvironmentException broken(String why, @Nullable SQLException cause) {
+    Problem problem =
         Problem.of(
                 ErrorCode.DATABASE_UNREADABLE,
                 "Cannot copy the Nix database "
@@ -189,8 +193,10 @@ final class DatabaseCopier {
                     + why
                     + ".",
                 "Run `nix-store --verify` on the source and call again.")
-            .leaving(StateLeft.RESUMABLE),
-        cause);
+            .leaving(StateLeft.RESUMABLE);
+    return cause == null
+        ? new EnvironmentException(problem)
+        : new EnvironmentException(problem, cause);
   }
 
   private boolean exists(String suffix) throws IOException {

@@ -50,7 +50,7 @@ final class LinksCopier {
         parts.operation().checkCancelled();
         FileFacts facts = FileFacts.of(entry);
         if ((facts.regular() || facts.symlink()) && isLinkName(entry)) {
-          parts.links().nameInLinks(facts.inode(), entry.getFileName());
+          parts.links().nameInLinks(entry, facts);
         } else {
           parts.ledger().leftOut(Path.of("store", NAME).resolve(entry.getFileName()));
         }

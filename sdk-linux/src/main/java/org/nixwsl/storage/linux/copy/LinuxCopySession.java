@@ -28,9 +28,9 @@ import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
-import org.nixwsl.storage.linux.copy.target.CopyWorkspace;
-import org.nixwsl.storage.linux.copy.target.TargetFileSystem;
-import org.nixwsl.storage.linux.copy.target.TargetProbe;
+import org.nixwsl.storage.linux.copy.destination.CopyWorkspace;
+import org.nixwsl.storage.linux.copy.destination.TargetFileSystem;
+import org.nixwsl.storage.linux.copy.destination.TargetProbe;
 import org.nixwsl.storage.linux.copy.tree.LinkTable;
 import org.nixwsl.storage.linux.copy.tree.NodeMaker;
 import org.nixwsl.storage.linux.store.FileFacts;
@@ -104,9 +104,13 @@ final class LinuxCopySession implements CopySession {
       opened = CopyWorkspace.open(request);
       NixStore target = request.target();
       Path targetStore = target.storeDirectory();
-      TargetProbe.check(target, opened.directory());
+      TargetFileSystem fileSystem = new TargetFileSystem(processes, target.directory());
+      TargetProbe.check(target, opened.directory(), fileSystem, operation);
       NodeMaker nodes = NodeMaker.probing(opened.directory());
-      if (!Files.isDirectory(targetStore, LinkOption.NOFOLLOW_LINKS)) {
+      if (Files.isDirectory(targetStore, LinkOption.NOFOLLOW_LINKS)) {
+        // An earlier call may have opened it to the builders' group already.
+        nodes.close(targetStore);
+      } else {
         nodes.directory(targetStore);
       }
       PathCopier.Parts parts =
@@ -114,7 +118,7 @@ final class LinuxCopySession implements CopySession {
               request.source().storeDirectory(),
               targetStore,
               opened,
-              new TargetFileSystem(processes, target.directory()),
+              fileSystem,
               nodes,
               new LinkTable(
                   FileFacts.of(request.source().storeDirectory()).device(),
@@ -251,6 +255,11 @@ final class LinuxCopySession implements CopySession {
   @Override
   public CopyReport report() {
     CopyLedger ledger = parts.ledger();
+    if (gcLock.wasLost()) {
+      ledger.note(
+          "The program that kept Nix's garbage collector out was ended by someone: paths may have"
+              + " been collected while they were copied.");
+    }
     return new CopyReport(
         ledger.verifiedPaths(),
         ledger.names(),

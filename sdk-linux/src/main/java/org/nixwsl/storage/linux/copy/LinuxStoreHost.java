@@ -16,7 +16,8 @@ import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
-import org.nixwsl.storage.linux.copy.target.TargetChecks;
+import org.nixwsl.storage.linux.copy.destination.TargetChecks;
+import org.nixwsl.storage.linux.machine.Caller;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.StoreDatabase;
 import org.nixwsl.storage.linux.store.StoreRow;
@@ -28,8 +29,6 @@ import org.nixwsl.storage.store.NixStore;
 
 /** Copies stores on this machine, which is a Linux. Thread-safe. */
 public final class LinuxStoreHost implements StoreHost {
-  private static final int ROOT = 0;
-
   /**
    * Readers wait for the disk, so that more of them than cores are needed; more than that only
    * stand in each other's way.
@@ -91,12 +90,11 @@ public final class LinuxStoreHost implements StoreHost {
   /** Only root can give files away; without root a store must be all of one owner. */
   private static Optional<Problem> foreignOwner(NixStore source, Operation operation)
       throws IOException {
-    int caller = FileFacts.of(Path.of("/proc/self/task")).uid();
-    if (caller == ROOT) {
+    if (Caller.isRoot()) {
       return Optional.empty();
     }
     TreeWalker walker = new TreeWalker();
-    OwnerCheck check = new OwnerCheck(caller);
+    OwnerCheck check = new OwnerCheck(Caller.uid());
     List<Path> tops = new ArrayList<>();
     for (StoreRow row : StoreDatabase.of(source).read(operation).rows()) {
       tops.add(source.storeDirectory().resolve(row.name()));

@@ -20,9 +20,9 @@ import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.nar.NarHash;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.StageProgress;
-import org.nixwsl.storage.linux.copy.target.CopyWorkspace;
-import org.nixwsl.storage.linux.copy.target.TargetFileSystem;
-import org.nixwsl.storage.linux.copy.target.TreeRemoval;
+import org.nixwsl.storage.linux.copy.destination.CopyWorkspace;
+import org.nixwsl.storage.linux.copy.destination.TargetFileSystem;
+import org.nixwsl.storage.linux.copy.destination.TreeRemoval;
 import org.nixwsl.storage.linux.copy.tree.InodeCounter;
 import org.nixwsl.storage.linux.copy.tree.LinkTable;
 import org.nixwsl.storage.linux.copy.tree.NodeMaker;
@@ -39,10 +39,11 @@ import org.nixwsl.storage.store.Verdict;
  * the batch and nothing else.
  */
 final class PathCopier {
-  /** How private names begin; the hash part of the store path follows. */
+  /**
+   * How private names begin; the name of the store path follows. Together they have at most 255
+   * bytes, as long as a name may be.
+   */
   static final String PRIVATE_PREFIX = ".migrating-";
-
-  private static final int HASH_PART = 32;
 
   /**
    * About what a disk writes in a second or two: a sync costs little then, and a crash loses
@@ -97,6 +98,7 @@ final class PathCopier {
     TreeWalker walker = new TreeWalker();
     try (DirectoryStream<Path> entries = Files.newDirectoryStream(targetStore)) {
       for (Path entry : entries) {
+        operation.checkCancelled();
         String name = PathBytes.printable(PathBytes.ofName(entry));
         if (name.equals(".links")) {
           continue;
@@ -119,7 +121,7 @@ final class PathCopier {
     List<StoreRow> work = new ArrayList<>();
     for (StoreRow row : rows) {
       CopiedPath before = ledger.copied().get(row.name());
-      if (before != null && (row.narSize() == 0 || row.narSize() == before.narBytes())) {
+      if (before != null && isOf(row, before)) {
         compare(row, before);
         progress.advance(before.narBytes(), 1);
         continue;
@@ -177,6 +179,15 @@ final class PathCopier {
       // The walker throws nothing that has to do with reading, so that this is about writing.
       throw fileSystem.failure(e, operation);
     }
+  }
+
+  /** Whether an earlier call copied what the row stands for now: a path may be built anew. */
+  private static boolean isOf(StoreRow row, CopiedPath before) {
+    boolean hashFits =
+        row.hash().isEmpty()
+            || row.hash().get().unknown()
+            || row.hash().get().equals(before.hash());
+    return hashFits && (row.narSize() == 0 || row.narSize() == before.narBytes());
   }
 
   private void compare(StoreRow row, CopiedPath path) {
@@ -239,7 +250,7 @@ final class PathCopier {
   }
 
   private static String privateName(String name) {
-    return PRIVATE_PREFIX + name.substring(0, HASH_PART);
+    return PRIVATE_PREFIX + name;
   }
 
   private Optional<CopiedPath> measured(

@@ -20,7 +20,7 @@ import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.process.Command;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
-import org.nixwsl.storage.linux.copy.target.TreeRemoval;
+import org.nixwsl.storage.linux.copy.destination.TreeRemoval;
 import org.nixwsl.storage.linux.copy.tree.NodeMaker;
 import org.nixwsl.storage.linux.store.FileFacts;
 

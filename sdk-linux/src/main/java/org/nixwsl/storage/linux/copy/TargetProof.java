@@ -17,9 +17,10 @@ import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.IntegrityException;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
+import org.nixwsl.storage.linux.copy.destination.TreeRemoval;
 import org.nixwsl.storage.linux.copy.proof.DeviceHasher;
-import org.nixwsl.storage.linux.copy.target.TreeRemoval;
 import org.nixwsl.storage.linux.copy.tree.Workers;
+import org.nixwsl.storage.linux.machine.MountTable;
 import org.nixwsl.storage.linux.store.StoreRow;
 import org.nixwsl.storage.linux.store.UnreadableException;
 import org.nixwsl.storage.store.StoreFinding;
@@ -63,7 +64,7 @@ final class TargetProof {
     names.addAll(ledger.extraLinks().keySet());
     progress.expect(paths.stream().mapToLong(p -> p.getValue().narBytes()).sum(), names.size());
     boolean direct = DeviceHasher.direct(probe);
-    if (!direct) {
+    if (!direct || onLoopDevice()) {
       dropCache();
     }
     Map<String, StoreFinding> damaged = new ConcurrentSkipListMap<>();
@@ -122,7 +123,15 @@ final class TargetProof {
         List.copyOf(damaged.values()));
   }
 
-  /** For file systems that cannot be read past the cache. */
+  /** A direct read ends in the cache of the file that the device stands on. */
+  private boolean onLoopDevice() throws IOException {
+    return MountTable.ofThisProcess()
+        .carrying(targetStore.toRealPath())
+        .map(MountTable.Mount::onLoopDevice)
+        .orElse(false);
+  }
+
+  /** For file systems that cannot be read past the cache, or have another cache below them. */
   private void dropCache() throws IOException, InterruptedException {
     // 1: the page cache alone, see Documentation/admin-guide/sysctl/vm.rst of the kernel.
     ProcessRunner.Result result =

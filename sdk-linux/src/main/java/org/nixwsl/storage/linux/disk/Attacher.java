@@ -17,6 +17,7 @@ import org.nixwsl.storage.error.DiskException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
+import org.nixwsl.storage.linux.machine.MountTable;
 
 /**
  * Makes a block device of a VHDX and takes it away again. Every step that takes away looks first
@@ -89,7 +90,7 @@ final class Attacher {
    * @throws ConflictException {@code STORAGE_BUSY}
    */
   void detach(Attachment seen, Operation operation) throws IOException, InterruptedException {
-    for (MountTable.Entry mount : seen.mounts()) {
+    for (MountTable.Mount mount : seen.mounts()) {
       unmount(mount, operation);
     }
     releaseLoops(seen.home(), seen.loops(), operation);
@@ -102,19 +103,19 @@ final class Attacher {
    *
    * @throws ConflictException {@code STORAGE_BUSY} if something uses it; it stays mounted then
    */
-  void unmount(MountTable.Entry mount, Operation operation)
+  void unmount(MountTable.Mount mount, Operation operation)
       throws IOException, InterruptedException {
-    Path mountPoint = Path.of(mount.mountPoint());
+    Path mountPoint = Path.of(mount.point());
     boolean ours = run.mounts().equals(mountPoint.getParent()) && mount.root().equals("/");
-    List<String> users = Processes.usersOf(mount.mountPoint(), mount.device());
+    List<String> users = Processes.usersOf(mount.point(), mount.device());
     if (!ours || !users.isEmpty()) {
       throw busy(mount, users.isEmpty() ? "it is mounted there by someone else" : words(users));
     }
     Command umount =
-        Command.of(tools.pathOf(Tools.Tool.UMOUNT), mount.mountPoint()).within(UNMOUNT_LIMIT);
+        Command.of(tools.pathOf(Tools.Tool.UMOUNT), mount.point()).within(UNMOUNT_LIMIT);
     ProcessRunner.Result result = processes.run(umount, operation);
     if (result.exitCode() != 0) {
-      List<String> now = Processes.usersOf(mount.mountPoint(), mount.device());
+      List<String> now = Processes.usersOf(mount.point(), mount.device());
       throw busy(mount, now.isEmpty() ? result.allText().strip() : words(now));
     }
     run.removeMountPoint(mountPoint);
@@ -184,7 +185,7 @@ final class Attacher {
   private void releaseLoops(Path home, List<LoopDevice> loops, Operation operation)
       throws IOException, InterruptedException {
     for (LoopDevice loop : loops) {
-      for (MountTable.Entry mount : MountTable.ofThisProcess().ofDevice(loop.number())) {
+      for (MountTable.Mount mount : MountTable.ofThisProcess().ofDevice(loop.number())) {
         throw busy(mount, "it is still mounted");
       }
       processes.run(
@@ -231,11 +232,11 @@ final class Attacher {
             .mayGoAway());
   }
 
-  private static ConflictException busy(MountTable.Entry mount, String why) {
+  private static ConflictException busy(MountTable.Mount mount, String why) {
     return new ConflictException(
         Problem.of(
                 ErrorCode.STORAGE_BUSY,
-                "Cannot unmount " + printable(mount.mountPoint()) + ": " + printable(why) + ".",
+                "Cannot unmount " + printable(mount.point()) + ": " + printable(why) + ".",
                 "End what uses it and call again; it stays mounted until then.")
             .mayGoAway());
   }

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.nixwsl.storage.linux.machine.MountTable;
 
 /**
  * What is attached of one disk, as the machine shows it at this moment, whoever attached it.
@@ -26,17 +27,17 @@ record Attachment(
     List<ProcessHandle> daemons,
     boolean exported,
     List<LoopDevice> loops,
-    List<MountTable.Entry> mounts) {
+    List<MountTable.Mount> mounts) {
 
   /** Looks at the machine, also for a dead device that still occupies the disk's mount point. */
   static Attachment look(Path home, Path mountPoint) throws IOException {
     MountTable table = MountTable.ofThisProcess();
     List<LoopDevice> loops = new ArrayList<>(LoopDevice.backedBy(rawFile(home)));
-    Optional<MountTable.Entry> there = table.at(mountPoint.toString());
+    Optional<MountTable.Mount> there = table.at(mountPoint.toString());
     if (there.isPresent()) {
       LoopDevice.orphanUnder(there.get()).ifPresent(loops::add);
     }
-    List<MountTable.Entry> mounts = new ArrayList<>();
+    List<MountTable.Mount> mounts = new ArrayList<>();
     for (LoopDevice loop : loops) {
       mounts.addAll(table.ofDevice(loop.number()));
     }
@@ -72,11 +73,11 @@ record Attachment(
   }
 
   /** The mount of a disk that is attached without anything missing. */
-  Optional<MountTable.Entry> mount(Path mountPoint) {
+  Optional<MountTable.Mount> mount(Path mountPoint) {
     return device().isEmpty()
         ? Optional.empty()
         : mounts.stream()
-            .filter(e -> e.root().equals("/") && e.mountPoint().equals(mountPoint.toString()))
+            .filter(e -> e.root().equals("/") && e.point().equals(mountPoint.toString()))
             .findFirst();
   }
 

@@ -1,12 +1,10 @@
 package org.nixwsl.storage.linux.disk;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.UUID;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.run.Operation;
@@ -14,15 +12,13 @@ import org.nixwsl.storage.error.DiskException;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.linux.machine.MountTable;
+import org.nixwsl.storage.linux.machine.StoreFileSystems;
 import org.nixwsl.storage.mount.MountedStorage;
 import org.nixwsl.storage.mount.StorageLocation.MountedDirectory;
 
 /** Storage that is mounted already: nothing is attached, only proven. Needs no root. */
 final class DirectoryStorage {
-  /** File systems with owners, hard links, symlinks and any name, kept on a device. */
-  private static final Set<String> SUITABLE =
-      Set.of("ext4", "xfs", "btrfs", "f2fs", "zfs", "bcachefs");
-
   private final Ext4 devices;
 
   DirectoryStorage(Ext4 devices) {
@@ -41,17 +37,17 @@ final class DirectoryStorage {
                   + " is not there, or is not a directory.",
               "Mount its file system and make the directory, or correct the name."));
     }
-    MountTable.Entry mount = mountOf(directory);
-    if (!SUITABLE.contains(mount.type())) {
+    MountTable.Mount mount = mountOf(directory);
+    if (!StoreFileSystems.suits(mount.type())) {
       return List.of(
           Problem.of(
               ErrorCode.UNSUITABLE_FILE_SYSTEM,
               "The storage "
                   + PathBytes.printable(directory)
                   + " lies on "
-                  + mount.type()
+                  + mount.printableType()
                   + ", which does not keep a store safely.",
-              "Use a directory on one of " + SUITABLE.stream().sorted().toList() + "."));
+              "Use a directory on one of " + StoreFileSystems.suitable() + "."));
     }
     if (!mount.writable()) {
       return List.of(
@@ -70,7 +66,7 @@ final class DirectoryStorage {
     if (!Files.isDirectory(directory)) {
       return Optional.empty();
     }
-    MountTable.Entry mount = mountOf(directory);
+    MountTable.Mount mount = mountOf(directory);
     boolean device =
         mount.source().startsWith("/dev/") && Files.isReadable(Path.of(mount.source()));
     return Optional.of(
@@ -106,10 +102,9 @@ final class DirectoryStorage {
     return seen;
   }
 
-  private static MountTable.Entry mountOf(Path directory) throws IOException {
-    byte[] real = PathBytes.of(directory.toRealPath());
+  private static MountTable.Mount mountOf(Path directory) throws IOException {
     return MountTable.ofThisProcess()
-        .holding(new String(real, StandardCharsets.ISO_8859_1))
+        .carrying(directory.toRealPath())
         .orElseThrow(() -> new IOException("No mount holds " + PathBytes.printable(directory)));
   }
 }

@@ -23,6 +23,7 @@ import org.nixwsl.storage.error.DiskException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
+import org.nixwsl.storage.linux.machine.MountTable;
 import org.nixwsl.storage.mount.MountedStorage;
 
 /**
@@ -146,7 +147,7 @@ final class Ext4 {
       LoopDevice device, Path mountPoint, Optional<UUID> expected, Operation operation)
       throws IOException, InterruptedException {
     UUID uuid = identify(device.node(), expected, operation);
-    Optional<MountTable.Entry> seen = MountTable.ofThisProcess().at(mountPoint.toString());
+    Optional<MountTable.Mount> seen = MountTable.ofThisProcess().at(mountPoint.toString());
     boolean right =
         seen.filter(e -> e.device().equals(device.number()))
             .filter(e -> e.root().equals("/") && e.type().equals(TYPE) && e.writable())
@@ -158,7 +159,7 @@ final class Ext4 {
               + " is not the ext4 of "
               + device.node()
               + " for reading and writing; the kernel shows "
-              + seen.map(MountTable.Entry::toString).orElse("nothing")
+              + seen.map(MountTable.Mount::toString).orElse("nothing")
               + ".",
           "Look at the kernel's messages (dmesg): after an error ext4 goes read-only. Unmount the"
               + " storage, check the file system with e2fsck, and call again.");
@@ -168,7 +169,7 @@ final class Ext4 {
 
   private void unmountIfThere(LoopDevice device, Path mountPoint, Operation operation)
       throws IOException, InterruptedException {
-    Optional<MountTable.Entry> mount = MountTable.ofThisProcess().at(mountPoint.toString());
+    Optional<MountTable.Mount> mount = MountTable.ofThisProcess().at(mountPoint.toString());
     if (mount.isPresent() && mount.get().device().equals(device.number())) {
       attacher.unmount(mount.get(), operation);
     }

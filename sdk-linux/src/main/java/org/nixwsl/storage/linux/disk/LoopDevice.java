@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.nixwsl.storage.linux.machine.MountTable;
 
 /**
  * A loop device as the kernel shows it in sysfs. Read there and not through {@code losetup -j},
@@ -53,7 +54,7 @@ record LoopDevice(String name, String number, String backing) {
    * The device of a mount, if the file behind it is gone: its daemon was told to end by someone
    * else. Such a device reads and writes nothing any more, whatever disk it was.
    */
-  static Optional<LoopDevice> orphanUnder(MountTable.Entry mount) throws IOException {
+  static Optional<LoopDevice> orphanUnder(MountTable.Mount mount) throws IOException {
     return all().stream()
         .filter(loop -> loop.number().equals(mount.device()) && loop.backing().equals(DETACHED))
         .findFirst();

@@ -20,6 +20,8 @@ import org.nixwsl.storage.error.DiskException;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.linux.machine.Caller;
+import org.nixwsl.storage.linux.machine.MountTable;
 import org.nixwsl.storage.migrate.Stage;
 import org.nixwsl.storage.mount.MountedStorage;
 import org.nixwsl.storage.mount.SharedStorage;
@@ -182,7 +184,7 @@ public final class LoopMounter implements WslMounter {
           Problem.of(
               ErrorCode.STORAGE_BUSY,
               "The disk is attached already and mounted at "
-                  + seen.mounts().get(0).mountPoint()
+                  + seen.mounts().get(0).point()
                   + ", not at "
                   + mountPoint
                   + ".",
@@ -191,7 +193,7 @@ public final class LoopMounter implements WslMounter {
     if (!seen.nothing()) {
       attacher.detach(seen, operation);
     }
-    Optional<MountTable.Entry> taken = MountTable.ofThisProcess().at(mountPoint.toString());
+    Optional<MountTable.Mount> taken = MountTable.ofThisProcess().at(mountPoint.toString());
     if (taken.isPresent()) {
       throw new DiskException(
           Problem.of(
@@ -210,6 +212,7 @@ public final class LoopMounter implements WslMounter {
   private void detach(Path file, Path mountPoint, Operation operation)
       throws IOException, InterruptedException {
     if (Files.notExists(file)) {
+      requireNothingAt(mountPoint, file);
       return;
     }
     Path home = run.homeOf(file);
@@ -233,6 +236,28 @@ public final class LoopMounter implements WslMounter {
         });
   }
 
+  /** Without its file a disk cannot be found; what is mounted under its name is said at least. */
+  private static void requireNothingAt(Path mountPoint, Path file) throws IOException {
+    Optional<MountTable.Mount> there = MountTable.ofThisProcess().at(mountPoint.toString());
+    if (there.isPresent()) {
+      throw new DiskException(
+          Problem.of(
+              ErrorCode.WRONG_STORAGE,
+              "Cannot detach "
+                  + PathBytes.printable(file)
+                  + ": the file is not there any more, and "
+                  + there.get().source()
+                  + " is still mounted at "
+                  + mountPoint
+                  + ".",
+              "Give the name that the file has now; if it was deleted, unmount "
+                  + mountPoint
+                  + " and detach "
+                  + there.get().source()
+                  + " with losetup."));
+    }
+  }
+
   private Optional<MountedStorage> look(SharedStorage storage, Operation operation)
       throws IOException, InterruptedException {
     if (storage.location() instanceof StorageLocation.MountedDirectory directory) {
@@ -244,7 +269,7 @@ public final class LoopMounter implements WslMounter {
     }
     Path mountPoint = run.mountPoint(storage.mountName());
     Attachment seen = Attachment.look(run.homeOf(file.get()), mountPoint);
-    Optional<MountTable.Entry> mount = seen.mount(mountPoint);
+    Optional<MountTable.Mount> mount = seen.mount(mountPoint);
     if (mount.isEmpty()) {
       return Optional.empty();
     }
@@ -279,7 +304,7 @@ public final class LoopMounter implements WslMounter {
 
   private List<Problem> machineRefusals() throws IOException {
     List<Problem> problems = new ArrayList<>();
-    if (!Integer.valueOf(0).equals(Files.getAttribute(Path.of("/proc/self/task"), "unix:uid"))) {
+    if (!Caller.isRoot()) {
       problems.add(
           Problem.of(
               ErrorCode.NOT_ROOT,

@@ -12,6 +12,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import org.nixwsl.storage.linux.machine.MountTable;
 
 /**
  * What {@code /proc} tells of the other processes. A process may end while it is looked at, and one
@@ -88,8 +89,8 @@ final class Processes {
   private static Optional<String> mountBeside(Path process, String mountPoint, String device) {
     try {
       return MountTable.read(process.resolve("mountinfo")).ofDevice(device).stream()
-          .filter(e -> !(e.root().equals("/") && e.mountPoint().equals(mountPoint)))
-          .map(MountTable.Entry::mountPoint)
+          .filter(e -> !(e.root().equals("/") && e.point().equals(mountPoint)))
+          .map(MountTable.Mount::point)
           .findFirst();
     } catch (IOException gone) {
       return Optional.empty();

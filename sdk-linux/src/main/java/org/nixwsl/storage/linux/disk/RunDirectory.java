@@ -24,6 +24,7 @@ import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.linux.machine.MountTable;
 import org.nixwsl.storage.mount.MountName;
 
 /**

@@ -19,13 +19,23 @@ import java.util.Objects;
  * @param links how many names the file has
  * @param size the length in bytes
  * @param modified the time of the last change of the contents
+ * @param changed the time of the last change of contents, owner, mode or number of names
  */
 public record FileFacts(
-    int mode, int uid, int gid, long inode, long device, int links, long size, FileTime modified) {
+    int mode,
+    int uid,
+    int gid,
+    long inode,
+    long device,
+    int links,
+    long size,
+    FileTime modified,
+    FileTime changed) {
   /** The permission bits of {@code st_mode}, set-id and sticky bits included. */
   public static final int PERMISSIONS = 07777;
 
-  private static final String ATTRIBUTES = "unix:mode,uid,gid,ino,dev,nlink,size,lastModifiedTime";
+  private static final String ATTRIBUTES =
+      "unix:mode,uid,gid,ino,dev,nlink,size,lastModifiedTime,ctime";
   private static final int TYPE = 0170000;
   private static final int REGULAR = 0100000;
   private static final int DIRECTORY = 0040000;
@@ -43,7 +53,8 @@ public record FileFacts(
         (Long) value(all, "dev"),
         (Integer) value(all, "nlink"),
         (Long) value(all, "size"),
-        (FileTime) value(all, "lastModifiedTime"));
+        (FileTime) value(all, "lastModifiedTime"),
+        (FileTime) value(all, "ctime"));
   }
 
   private static Object value(Map<String, Object> all, String name) {

@@ -11,6 +11,7 @@ public final class NixLock implements AutoCloseable {
   private final NixLocks.Outcome outcome;
   private final String note;
   private final Optional<RunningProcess> holder;
+  private volatile boolean closed;
 
   private NixLock(NixLocks.Outcome outcome, String note, Optional<RunningProcess> holder) {
     this.outcome = outcome;
@@ -36,6 +37,11 @@ public final class NixLock implements AutoCloseable {
     return holder.map(RunningProcess::alive).orElse(false);
   }
 
+  /** Whether it was taken and is not held any more, though nobody closed it. */
+  public boolean wasLost() {
+    return outcome == NixLocks.Outcome.HELD && !closed && !held();
+  }
+
   /** Why it is not held, in a few words; empty when it was taken. */
   public String note() {
     return note;
@@ -44,6 +50,7 @@ public final class NixLock implements AutoCloseable {
   /** Lets go of the lock, if it is held. */
   @Override
   public void close() {
+    closed = true;
     holder.ifPresent(RunningProcess::close);
   }
 }

@@ -251,6 +251,14 @@ public final class StoreDatabase {
     moment();
     Path schema = file.resolveSibling("schema");
     String text;
+    try {
+      // Opening a FIFO would wait for ever.
+      if (!FileFacts.of(schema).regular()) {
+        throw new IOException(PathBytes.printable(schema) + " is not a file");
+      }
+    } catch (IOException e) {
+      throw unreadable(e);
+    }
     try (InputStream in = Files.newInputStream(schema, LinkOption.NOFOLLOW_LINKS)) {
       text = new String(in.readNBytes(20), StandardCharsets.ISO_8859_1).strip();
     } catch (IOException e) {

@@ -90,6 +90,11 @@ public final class StoreVerifyEngine implements StoreVerifier {
           bytes += links.check(readers);
         }
       }
+      if (lock.wasLost()) {
+        findings.note(
+            "The program that kept the garbage collector out was ended by someone: paths may have"
+                + " been collected while this ran.");
+      }
       return new VerifyReport(
           level,
           contents.rows().size() + contents.badRows().size(),

@@ -85,6 +85,13 @@ final class LoopMounterTest {
   void aDiskThatWasRenamedWhileItWasMountedIsStillTheSame() throws IOException {
     Path file = machine.createDisk("a.vhdx", "1G");
     MountedStorage prepared = machine.mounter().prepareBlankDisk(storage(file, "store"), QUIETLY);
+    Files.move(file, machine.folder().resolve("aside"));
+    DiskException e =
+        catchThrowableOfType(
+            DiskException.class, () -> machine.mounter().unmount(storage(file, "store")));
+    assertThat(e).as("a disk that is mounted is not detached without a word").isNotNull();
+    assertThat(e.code()).isEqualTo(ErrorCode.WRONG_STORAGE);
+    Files.move(machine.folder().resolve("aside"), file);
     SharedStorage renamed = storage(Files.move(file, machine.folder().resolve("b.vhdx")), "store");
     assertThat(machine.mounter().ensureMounted(renamed)).isEqualTo(prepared);
     machine.mounter().unmount(renamed);

@@ -70,11 +70,6 @@ public final class Findings {
             code.remedy()));
   }
 
-  /** Whether an error was told; always false for a strict reader, which would have thrown. */
-  public boolean hasErrors() {
-    return counts.keySet().stream().anyMatch(code -> code.severity() == Severity.ERROR);
-  }
-
   /** What was collected: errors first, each kind in the order in which it was met. */
   public List<Finding> toList() {
     List<Finding> all = new ArrayList<>(kept);

@@ -61,15 +61,24 @@ public final class LinkTable {
     this.resumed = resumed;
   }
 
-  /** Its lock is held by whoever is copying the inode. */
+  /**
+   * Its lock is held by whoever is copying the inode. The witness is a name in the source that had
+   * the number at the time of the last change that was seen; known is the first change time.
+   */
   private static final class Inode {
     final ReentrantLock lock = new ReentrantLock();
     final @Nullable Path linkName;
+    Path witness;
+    FileTime changed;
+    FileTime known;
     int generation;
     boolean anchored;
 
-    Inode(@Nullable Path linkName) {
+    Inode(@Nullable Path linkName, Path witness, FileTime changed) {
       this.linkName = linkName;
+      this.witness = witness;
+      this.changed = changed;
+      this.known = changed;
     }
   }
 
@@ -106,9 +115,13 @@ public final class LinkTable {
     return facts.links() > 1 && facts.device() == device;
   }
 
-  /** Says that the source's {@code .links} has a name for an inode. */
-  public void nameInLinks(long inode, Path name) {
-    inodes.putIfAbsent(inode, new Inode(name));
+  /**
+   * Says that the source's {@code .links} has a name for an inode.
+   *
+   * @param entry the whole path of that name
+   */
+  public void nameInLinks(Path entry, FileFacts facts) {
+    inodes.putIfAbsent(facts.inode(), new Inode(entry.getFileName(), entry, facts.changed()));
   }
 
   /** Names in {@code .links} that are not in the target, because no store path has their inode. */
@@ -129,11 +142,19 @@ public final class LinkTable {
    */
   public Optional<Claim> linkOrClaim(Path source, FileFacts facts, Path place, Operation operation)
       throws IOException {
-    Inode inode = inodes.computeIfAbsent(facts.inode(), absent -> new Inode(null));
+    Inode inode =
+        inodes.computeIfAbsent(facts.inode(), absent -> new Inode(null, source, facts.changed()));
     lock(inode, operation);
     boolean claimed = false;
     try {
-      Path anchor = anchor(inode, source, facts);
+      if (!isStillThatFile(inode, facts)) {
+        inode.generation++;
+        inode.anchored = false;
+        inode.witness = source;
+        inode.known = facts.changed();
+      }
+      inode.changed = facts.changed();
+      Path anchor = anchor(inode, facts.inode());
       while (inode.anchored || (resumed && sameShape(anchor, facts))) {
         if (linked(place, anchor)) {
           inode.anchored = true;
@@ -142,7 +163,7 @@ public final class LinkTable {
         // The anchor has all the links it can have: a second inode takes over.
         inode.generation++;
         inode.anchored = false;
-        anchor = anchor(inode, source, facts);
+        anchor = anchor(inode, facts.inode());
       }
       if (resumed) {
         Files.deleteIfExists(anchor);
@@ -192,14 +213,28 @@ public final class LinkTable {
    * The change time tells an inode from a later one of the same number. A second inode of a file
    * gets a name of its own.
    */
-  private Path anchor(Inode inode, Path source, FileFacts facts) throws IOException {
+  private Path anchor(Inode inode, long number) {
     if (inode.linkName != null && inode.generation == 0) {
       return targetLinks.resolve(inode.linkName);
     }
-    FileTime changed =
-        (FileTime) Files.getAttribute(source, "unix:ctime", LinkOption.NOFOLLOW_LINKS);
     return spareAnchors.resolve(
-        facts.inode() + "-" + changed.to(TimeUnit.NANOSECONDS) + "-" + inode.generation);
+        number + "-" + inode.known.to(TimeUnit.NANOSECONDS) + "-" + inode.generation);
+  }
+
+  /**
+   * In a store that is in use, a file may go and its number come back as another file. The change
+   * time moves as well when a name is added, so that the witness has the last word.
+   */
+  private static boolean isStillThatFile(Inode inode, FileFacts facts) throws IOException {
+    if (inode.changed.equals(facts.changed())) {
+      return true;
+    }
+    try {
+      FileFacts witness = FileFacts.of(inode.witness);
+      return witness.inode() == facts.inode() && witness.device() == facts.device();
+    } catch (NoSuchFileException gone) {
+      return false;
+    }
   }
 
   private static boolean linked(Path place, Path anchor) throws IOException {

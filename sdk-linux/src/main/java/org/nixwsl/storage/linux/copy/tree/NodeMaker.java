@@ -73,6 +73,11 @@ public final class NodeMaker {
     Files.createDirectory(at, PRIVATE);
   }
 
+  /** Closes a directory of ours to others again, until it is finished. */
+  public void close(Path at) throws IOException {
+    Files.setAttribute(at, "unix:mode", 0700, LinkOption.NOFOLLOW_LINKS);
+  }
+
   /** Opens a finished directory to others; after its last child. */
   public void finish(Path at, FileFacts source) throws IOException {
     own(at, source);

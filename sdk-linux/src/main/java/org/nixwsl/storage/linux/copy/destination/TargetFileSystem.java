@@ -1,4 +1,4 @@
-package org.nixwsl.storage.linux.copy.target;
+package org.nixwsl.storage.linux.copy.destination;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -106,9 +106,14 @@ public final class TargetFileSystem {
   public EnvironmentException failure(IOException cause, Operation operation)
       throws IOException, InterruptedException {
     operation.checkCancelled();
-    Free free = free(operation);
-    // The text of the kernel's error depends on the locale, what is free does not.
-    boolean full = free.bytes() < FULL_BYTES || free.inodes().orElse(1) == 0;
+    boolean full = false;
+    try {
+      Free free = free(operation);
+      // The text of the kernel's error depends on the locale, what is free does not.
+      full = free.bytes() < FULL_BYTES || free.inodes().orElse(1) == 0;
+    } catch (IOException | EnvironmentException deviceIsGone) {
+      cause.addSuppressed(deviceIsGone);
+    }
     return new EnvironmentException(
         Problem.of(
                 full ? ErrorCode.NO_SPACE : ErrorCode.IO_FAILED,

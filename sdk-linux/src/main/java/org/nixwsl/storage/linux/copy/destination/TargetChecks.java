@@ -1,14 +1,12 @@
-package org.nixwsl.storage.linux.copy.target;
+package org.nixwsl.storage.linux.copy.destination;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.platform.StoreHost.Measure;
@@ -19,20 +17,21 @@ import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StorageSdkException;
+import org.nixwsl.storage.linux.machine.Caller;
+import org.nixwsl.storage.linux.machine.MountTable;
+import org.nixwsl.storage.linux.machine.StoreFileSystems;
+import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.NixStore;
 
 /** Every reason why a directory cannot take a copy. Changes nothing. Thread-safe. */
 public final class TargetChecks {
-  /**
-   * What keeps owners, modes, times, hard links among many names, and any byte in a name. Others,
-   * such as tmpfs, overlay, 9p, drvfs, virtiofs or NFS, lose the store or part of it.
-   */
-  private static final Set<String> SUITABLE_TYPES =
-      Set.of("ext3", "ext4", "xfs", "btrfs", "bcachefs", "f2fs", "jfs", "zfs");
-
   /** Room for directories that grow differently and for the journal of the file system. */
   private static final double MARGIN = 1.05;
+
+  private static final int STICKY = 01000;
+  private static final int GROUP_WRITES = 0020;
+  private static final int OTHERS_WRITE = 0002;
 
   private final ProcessRunner processes;
 
@@ -61,6 +60,7 @@ public final class TargetChecks {
       problems.add(notEmpty(request.target(), occupation).problem());
     }
     badFileSystem(target, existing).ifPresent(problems::add);
+    writableByOthers(target, existing.toRealPath()).ifPresent(problems::add);
     if (problems.isEmpty() && occupation == CopyWorkspace.Occupation.FREE) {
       noRoom(target, existing, need, operation).ifPresent(problems::add);
     }
@@ -85,7 +85,7 @@ public final class TargetChecks {
                 + ": it holds "
                 + (otherCopy
                     ? "an unfinished copy of another store."
-                    : "files that no copy of this SDK put there."),
+                    : "a finished store, or files that the SDK did not put there."),
             "Name an empty directory or one that does not exist."));
   }
 
@@ -127,28 +127,57 @@ public final class TargetChecks {
   }
 
   private static Optional<Problem> badFileSystem(Path target, Path existing) throws IOException {
-    MountTable mounts = MountTable.read();
+    MountTable mounts = MountTable.ofThisProcess();
     Optional<MountTable.Mount> mount = mounts.carrying(existing.toRealPath());
     if (mount.isEmpty()) {
       return Optional.of(unsuitable(target, "no mount of /proc/self/mountinfo carries it"));
     }
     MountTable.Mount found = mount.get();
-    if (!SUITABLE_TYPES.contains(found.type())) {
+    if (!StoreFileSystems.suits(found.type())) {
       return Optional.of(
           unsuitable(
               target,
               "the file system at "
                   + found.printablePoint()
                   + " is of type "
-                  + PathBytes.printable(found.type().getBytes(StandardCharsets.ISO_8859_1))
+                  + found.printableType()
                   + ", which does not keep what a store needs"));
     }
-    if (found.readOnly()) {
+    if (!found.writable()) {
       return Optional.of(
           unsuitable(target, "the mount at " + found.printablePoint() + " is read-only"));
     }
     return symlinkOn(found, mounts, existing)
         .map(link -> unsuitable(target, PathBytes.printable(link) + " is a symlink"));
+  }
+
+  /**
+   * Whoever can rename a directory on the way to the target can put a symlink in its place and have
+   * root write, and remove, where it leads.
+   */
+  private static Optional<Problem> writableByOthers(Path target, Path existing) throws IOException {
+    if (!Caller.isRoot()) {
+      return Optional.empty();
+    }
+    for (@Nullable Path p = existing; p != null; p = p.getParent()) {
+      FileFacts facts = FileFacts.of(p);
+      boolean sticky = (facts.permissions() & STICKY) != 0 && !p.equals(target);
+      boolean group = (facts.permissions() & GROUP_WRITES) != 0 && facts.gid() != Caller.ROOT;
+      boolean others = (facts.permissions() & OTHERS_WRITE) != 0;
+      if (facts.directory() && (facts.uid() != Caller.ROOT || ((group || others) && !sticky))) {
+        return Optional.of(
+            Problem.of(
+                ErrorCode.UNSUITABLE_FILE_SYSTEM,
+                "Cannot copy a store to "
+                    + PathBytes.printable(target)
+                    + " as root: "
+                    + PathBytes.printable(p)
+                    + " can be changed by users who are not root.",
+                "Name a directory that belongs to root, like all above it, and that only root can"
+                    + " write to."));
+      }
+    }
+    return Optional.empty();
   }
 
   private static Problem unsuitable(Path target, String why) {

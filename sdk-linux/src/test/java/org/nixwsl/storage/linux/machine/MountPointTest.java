@@ -1,10 +1,12 @@
-package org.nixwsl.storage.linux.disk;
+package org.nixwsl.storage.linux.machine;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 
-final class MountTableTest {
+final class MountPointTest {
   private static final String TABLE =
       """
       27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
@@ -15,11 +17,11 @@ final class MountTableTest {
       not a line
       """;
 
-  private final MountTable table = MountTable.parse(TABLE);
+  private final MountTable table = MountTable.parse(TABLE.getBytes(ISO_8859_1));
 
   @Test
   void readsEscapedNamesAndAnyNumberOfOptionalFields() {
-    MountTable.Entry entry = table.at("/tmp/a b\\c").orElseThrow();
+    MountTable.Mount entry = table.at("/tmp/a b\\c").orElseThrow();
     assertThat(entry.device()).isEqualTo("7:0");
     assertThat(entry.type()).isEqualTo("ext4");
     assertThat(entry.source()).isEqualTo("/dev/loop0");
@@ -29,16 +31,16 @@ final class MountTableTest {
 
   @Test
   void seesTheTopmostOfSeveralMountsAtOnePlace() {
-    MountTable.Entry entry = table.at("/tmp/-").orElseThrow();
+    MountTable.Mount entry = table.at("/tmp/-").orElseThrow();
     assertThat(entry.type()).isEqualTo("xfs");
     assertThat(entry.writable()).isFalse();
   }
 
   @Test
   void findsTheMountThatHoldsAPath() {
-    assertThat(table.holding("/tmp/a b\\c/x").orElseThrow().device()).isEqualTo("7:0");
-    assertThat(table.holding("/tmp/a b\\cx").orElseThrow().type()).isEqualTo("tmpfs");
-    assertThat(table.holding("/tmpx").orElseThrow().mountPoint()).isEqualTo("/");
-    assertThat(table.holding("/").orElseThrow().mountPoint()).isEqualTo("/");
+    assertThat(table.carrying(Path.of("/tmp/a b\\c/x")).orElseThrow().device()).isEqualTo("7:0");
+    assertThat(table.carrying(Path.of("/tmp/a b\\cx")).orElseThrow().type()).isEqualTo("tmpfs");
+    assertThat(table.carrying(Path.of("/tmpx")).orElseThrow().point()).isEqualTo("/");
+    assertThat(table.carrying(Path.of("/")).orElseThrow().point()).isEqualTo("/");
   }
 }

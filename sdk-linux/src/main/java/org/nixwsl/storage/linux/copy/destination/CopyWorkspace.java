@@ -1,4 +1,4 @@
-package org.nixwsl.storage.linux.copy.target;
+package org.nixwsl.storage.linux.copy.destination;
 
 import java.io.Closeable;
 import java.io.IOException;
@@ -17,6 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.core.io.DurableFiles;
 import org.nixwsl.storage.core.io.LineJournal;
@@ -24,6 +25,7 @@ import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.linux.machine.Caller;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.NixStore;
@@ -52,21 +54,32 @@ public final class CopyWorkspace implements AutoCloseable {
   private static final String LINKS = "links";
   private static final Set<String> OWN_NAMES = Set.of(JOURNAL, LOCK, LINKS);
 
+  /**
+   * The workspaces that this process has open, by device and inode. A file lock belongs to the
+   * whole process and is lost when any channel of its file is closed, so that a second copy in the
+   * same process must not even open the file.
+   */
+  private static final Set<Object> OPEN_HERE = ConcurrentHashMap.newKeySet();
+
   private final Path target;
   private final Path directory;
+  private final Object key;
   private final FileChannel lock;
   private final LineJournal journal;
   private final Map<String, String> done;
   private final boolean takenUp;
+  private boolean closed;
 
   private CopyWorkspace(
       Path target,
+      Object key,
       FileChannel lock,
       LineJournal journal,
       Map<String, String> done,
       boolean takenUp) {
     this.takenUp = takenUp;
     this.target = target;
+    this.key = key;
     this.directory = target.resolve(DIRECTORY);
     this.lock = lock;
     this.journal = journal;
@@ -140,6 +153,22 @@ public final class CopyWorkspace implements AutoCloseable {
     }
     makePrivateDirectory(target);
     makePrivateDirectory(directory);
+    Object key = Files.readAttributes(directory, "unix:dev,ino", LinkOption.NOFOLLOW_LINKS);
+    if (!OPEN_HERE.add(key)) {
+      throw busy(request.target(), null);
+    }
+    try {
+      return openAlone(request, key);
+    } catch (Throwable e) {
+      OPEN_HERE.remove(key);
+      throw e;
+    }
+  }
+
+  private static CopyWorkspace openAlone(CopyRequest request, Object key)
+      throws IOException, InterruptedException {
+    Path target = request.target().directory();
+    Path directory = target.resolve(DIRECTORY);
     FileChannel lock =
         FileChannel.open(
             directory.resolve(LOCK),
@@ -159,7 +188,7 @@ public final class CopyWorkspace implements AutoCloseable {
       List<String> lines = new ArrayList<>();
       LineJournal journal = LineJournal.open(directory.resolve(JOURNAL), lines);
       return new CopyWorkspace(
-          target, lock, journal, doneIn(lines), occupation == Occupation.RESUMABLE);
+          target, key, lock, journal, doneIn(lines), occupation == Occupation.RESUMABLE);
     } catch (Throwable e) {
       lock.close();
       throw e;
@@ -194,8 +223,13 @@ public final class CopyWorkspace implements AutoCloseable {
   /** Lets go of the lock and leaves everything for the next call. Idempotent. */
   @Override
   public void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
     closeQuietly(journal);
     closeQuietly(lock);
+    OPEN_HERE.remove(key);
   }
 
   /** Every line was forced when it was written: there is nothing left to lose. */
@@ -274,9 +308,8 @@ public final class CopyWorkspace implements AutoCloseable {
   /** Somebody else's journal would make us delete what it does not list. */
   private static boolean isOurs(Path workspace) throws IOException {
     FileFacts facts = FileFacts.of(workspace);
-    int caller = FileFacts.of(Path.of("/proc/self/task")).uid();
     return facts.directory()
-        && facts.uid() == caller
+        && facts.uid() == Caller.uid()
         && (facts.permissions() & GROUP_AND_OTHERS) == 0;
   }
 

@@ -1,4 +1,4 @@
-package org.nixwsl.storage.linux.copy.target;
+package org.nixwsl.storage.linux.machine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -53,9 +53,9 @@ class MountTableTest {
             ROOT
                 + "21 20 8:2 / /a ro,noatime - ext4 /dev/sdb rw\n"
                 + "22 20 8:3 / /b rw - ext4 /dev/sdc ro,errors=remount-ro\n");
-    assertThat(table.carrying(Path.of("/a")).orElseThrow().readOnly()).isTrue();
-    assertThat(table.carrying(Path.of("/b")).orElseThrow().readOnly()).isTrue();
-    assertThat(table.carrying(Path.of("/c")).orElseThrow().readOnly()).isFalse();
+    assertThat(table.carrying(Path.of("/a")).orElseThrow().writable()).isFalse();
+    assertThat(table.carrying(Path.of("/b")).orElseThrow().writable()).isFalse();
+    assertThat(table.carrying(Path.of("/c")).orElseThrow().writable()).isTrue();
   }
 
   @Test

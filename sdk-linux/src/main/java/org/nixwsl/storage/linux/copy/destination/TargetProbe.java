@@ -1,10 +1,11 @@
-package org.nixwsl.storage.linux.copy.target;
+package org.nixwsl.storage.linux.copy.destination;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
@@ -21,13 +22,15 @@ public final class TargetProbe {
    * Tries hard links to files and to symlinks, upper and lower case, and a long name.
    *
    * @param workspace a directory of ours in the target; what is made there is removed again
-   * @throws EnvironmentException {@code UNSUITABLE_FILE_SYSTEM}
+   * @throws EnvironmentException {@code UNSUITABLE_FILE_SYSTEM}; {@code NO_SPACE} if it is full
    */
-  public static void check(NixStore target, Path workspace) throws IOException {
+  public static void check(
+      NixStore target, Path workspace, TargetFileSystem fileSystem, Operation operation)
+      throws IOException, InterruptedException {
     Path directory = workspace.resolve("probes");
     TreeRemoval.remove(directory);
-    Files.createDirectory(directory);
     try {
+      Files.createDirectory(directory);
       Path file = Files.createFile(directory.resolve("file"));
       Path symlink = Files.createSymbolicLink(directory.resolve("symlink"), Path.of("file"));
       Files.createLink(directory.resolve("file-link"), file);
@@ -39,7 +42,12 @@ public final class TargetProbe {
       if (!Files.isSymbolicLink(directory.resolve("symlink-link"))) {
         throw unsuitable(target, "it does not link symlinks", null);
       }
-    } catch (IOException | UnsupportedOperationException e) {
+    } catch (IOException e) {
+      EnvironmentException failure = fileSystem.failure(e, operation);
+      throw failure.code() == ErrorCode.NO_SPACE
+          ? failure
+          : unsuitable(target, "links or long names fail: " + e.getMessage(), e);
+    } catch (UnsupportedOperationException e) {
       throw unsuitable(target, "links or long names fail: " + e.getMessage(), e);
     } finally {
       TreeRemoval.remove(directory);

@@ -1,8 +1,0 @@
-/**
- * The directory that a copy goes to: whether it may take a store, the room and the syncs of its
- * file system, and the workspace in it that makes a copy resumable. Hides mountinfo, the lock and
- * the journal. Read {@link org.nixwsl.storage.linux.copy.target.TargetChecks} first, then {@link
- * org.nixwsl.storage.linux.copy.target.CopyWorkspace}.
- */
-@org.jspecify.annotations.NullMarked
-package org.nixwsl.storage.linux.copy.target;

@@ -1,0 +1,3 @@
+/** Tests of the making of trees. */
+@org.jspecify.annotations.NullMarked
+package org.nixwsl.storage.linux.copy.tree;

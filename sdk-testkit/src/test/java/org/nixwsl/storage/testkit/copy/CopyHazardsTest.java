@@ -1,0 +1,290 @@
+package org.nixwsl.storage.testkit.copy;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
+
+import java.io.IOException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.nixwsl.storage.core.platform.StoreHost.CopySession;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.core.run.StageProgress;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.StorageSdkException;
+import org.nixwsl.storage.linux.store.TreeSink;
+import org.nixwsl.storage.linux.store.TreeWalker;
+import org.nixwsl.storage.linux.store.UnreadableException;
+import org.nixwsl.storage.migrate.Stage;
+import org.nixwsl.storage.store.CopyReport;
+import org.nixwsl.storage.store.CopyRequest;
+import org.nixwsl.storage.store.NixStore;
+import org.nixwsl.storage.testkit.StoreFixture;
+
+/** Copies beside other users, other copies, hostile stores and stores that changed. */
+class CopyHazardsTest {
+  private static final long SEED = 4711;
+
+  @TempDir Path directory;
+  private LoopFileSystem disk;
+  private StoreFixture fixture;
+  private NixStore source;
+  private NixStore target;
+
+  @BeforeEach
+  void mount() throws IOException {
+    disk = LoopFileSystem.ext4(directory, 64L << 20);
+    fixture = StoreFixture.create(Files.createDirectory(directory.resolve("source")), SEED);
+    source = fixture.store();
+    target = NixStore.ofNixDirectory(disk.path().resolve("instance"));
+  }
+
+  @AfterEach
+  void unmount() {
+    if (disk != null) {
+      disk.close();
+    }
+  }
+
+  @Test
+  void aRefusedSecondCopyLeavesTheLockOfTheFirstInPlace() {
+    inSession(
+        (session, progress) -> {
+          Path lock = target.directory().resolve(".nixwsl-copy/lock");
+          String inode = ":" + Files.getAttribute(lock, "unix:ino") + " ";
+          assertThat(Files.readString(Path.of("/proc/locks"))).contains(inode);
+          refused(ErrorCode.STORAGE_BUSY, target);
+          assertThat(Files.readString(Path.of("/proc/locks"))).contains(inode);
+        });
+    CopyBench.copy(source, target);
+  }
+
+  @Test
+  void copiesAPathAgainThatWasBuiltAnewSinceTheLastCall() throws Exception {
+    inSession((session, progress) -> session.copyPaths(progress));
+    String row;
+    try (Stream<Path> files = Files.walk(source.storeDirectory())) {
+      Path file =
+          files
+              .filter(f -> Files.isRegularFile(f, LinkOption.NOFOLLOW_LINKS))
+              .filter(f -> f.toFile().length() > 0 && !f.toString().contains("/.links/"))
+              .findFirst()
+              .orElseThrow();
+      row = "/nix/store/" + source.storeDirectory().relativize(file).getName(0);
+      byte[] contents = Files.readAllBytes(file);
+      contents[0] ^= 1;
+      // A new inode, as a build makes one.
+      Path built = Files.write(file.resolveSibling("built"), contents);
+      Files.setPosixFilePermissions(built, Files.getPosixFilePermissions(file));
+      Files.setLastModifiedTime(built, Files.getLastModifiedTime(file));
+      var time = Files.getLastModifiedTime(file.getParent());
+      Files.move(built, file, StandardCopyOption.ATOMIC_MOVE);
+      Files.setLastModifiedTime(file.getParent(), time);
+    }
+    String hash = Operation.quiet("hash", operation -> hash(row, operation));
+    sql("update ValidPaths set hash = '" + hash + "' where path = '" + row + "'");
+    CopyReport report = CopyBench.copy(source, target);
+    assertThat(report.findings()).isEmpty();
+    CopyBench.assertSame(source, target);
+  }
+
+  @Test
+  void copiesTwoPathsWhoseNamesBeginWithTheSameHash() throws Exception {
+    String row = fixture.paths().get(0);
+    String twin =
+        row + "." + "x".repeat(211 - row.substring("/nix/store/".length() + 33).length() - 1);
+    LoopFileSystem.run(
+        "cp",
+        "-a",
+        fixture.physical(row).toString(),
+        fixture.physical(row) + twin.substring(row.length()));
+    sql(
+        "insert into ValidPaths (path, hash, registrationTime, narSize) select '"
+            + twin
+            + "', hash, registrationTime, narSize from ValidPaths where path = '"
+            + row
+            + "'");
+    assertThat(CopyBench.copy(source, target).paths()).isEqualTo(fixture.paths().size() + 1);
+    CopyBench.assertSame(source, target);
+  }
+
+  @Test
+  void refusesATargetThatAnotherUserCouldReplace() throws IOException {
+    Path open = Files.createDirectory(disk.path().resolve("open"));
+    Path below = open.resolve("a").resolve("b");
+    Files.setAttribute(open, "unix:uid", 1234);
+    refused(ErrorCode.UNSUITABLE_FILE_SYSTEM, NixStore.ofNixDirectory(open));
+    refused(ErrorCode.UNSUITABLE_FILE_SYSTEM, NixStore.ofNixDirectory(below));
+    Files.setAttribute(open, "unix:uid", 0);
+    Files.setPosixFilePermissions(open, PosixFilePermissions.fromString("rwxrwxrwx"));
+    refused(ErrorCode.UNSUITABLE_FILE_SYSTEM, NixStore.ofNixDirectory(below));
+    Files.setAttribute(open, "unix:mode", 01777);
+    refused(ErrorCode.UNSUITABLE_FILE_SYSTEM, NixStore.ofNixDirectory(open));
+    Files.setPosixFilePermissions(open, PosixFilePermissions.fromString("rwxrwxr-x"));
+    Files.setAttribute(open, "unix:gid", 1234);
+    refused(ErrorCode.UNSUITABLE_FILE_SYSTEM, NixStore.ofNixDirectory(below));
+    assertThat(open).isEmptyDirectory();
+    // As /tmp: what root makes there, nobody else can rename.
+    Files.setAttribute(open, "unix:mode", 01777);
+    CopyBench.copy(source, NixStore.ofNixDirectory(below));
+  }
+
+  @Test
+  void closesTheStoreDirectoryOfAnEarlierCallUntilItIsFinishedAgain() throws IOException {
+    Files.setAttribute(source.storeDirectory(), "unix:mode", 01775);
+    inSession(
+        (session, progress) -> {
+          session.copyPaths(progress);
+          session.copyState(progress);
+        });
+    assertThat(mode(target.storeDirectory())).isEqualTo(01775);
+    inSession((session, progress) -> assertThat(mode(target.storeDirectory())).isEqualTo(0700));
+    CopyBench.copy(source, target);
+    CopyBench.assertSame(source, target);
+  }
+
+  @Test
+  void saysThatTheDiskIsFullAlsoWhenItIsCalledAgain() throws IOException {
+    inSession((session, progress) -> session.copyPaths(progress));
+    Path filler = Files.createDirectory(disk.path().resolve("filler"));
+    takeAllInodesBut(1, filler);
+    refused(ErrorCode.NO_SPACE, target);
+    LoopFileSystem.run("rm", "-r", filler.toString());
+    CopyBench.copy(source, target);
+    CopyBench.assertSame(source, target);
+  }
+
+  @Test
+  void doesNotWaitForAFifoInThePlaceOfASchema() throws IOException {
+    for (String name : new String[] {"ca-schema", "schema"}) {
+      Path schema = source.database().resolveSibling(name);
+      Files.deleteIfExists(schema);
+      LoopFileSystem.run("mkfifo", schema.toString());
+      assertTimeoutPreemptively(
+          Duration.ofSeconds(20), () -> refused(ErrorCode.DATABASE_UNREADABLE, target));
+    }
+  }
+
+  @Test
+  void readsBackWithoutTheCacheOfTheFileBelowALoopDevice() {
+    inSession(
+        (session, progress) -> {
+          session.copyPaths(progress);
+          session.copyState(progress);
+          long before = dropsOfCache();
+          session.prove(progress);
+          assertThat(dropsOfCache()).isGreaterThan(before);
+        });
+  }
+
+  @Test
+  void saysThatItsLockWasLost() throws IOException {
+    Path lock = source.stateDirectory().resolve("gc.lock");
+    if (!Files.exists(lock)) {
+      Files.createFile(lock);
+    }
+    inSession(
+        (session, progress) -> {
+          session.copyPaths(progress);
+          assertThat(session.report().notes()).noneMatch(note -> note.contains("collect"));
+          ProcessHandle.current()
+              .children()
+              .filter(child -> child.info().command().orElse("").endsWith("/flock"))
+              .forEach(
+                  child -> {
+                    child.destroyForcibly();
+                    child.onExit().join();
+                  });
+          assertThat(session.report().notes()).anyMatch(note -> note.contains("was ended"));
+        });
+  }
+
+  @FunctionalInterface
+  private interface InSession {
+    void run(CopySession session, StageProgress progress) throws IOException, InterruptedException;
+  }
+
+  private void inSession(InSession body) {
+    Operation.quiet(
+        "copy",
+        operation -> {
+          try (CopySession session =
+              CopyBench.host().begin(CopyRequest.of(source, target), operation)) {
+            return operation.stage(
+                Stage.COPY,
+                progress -> {
+                  body.run(session, progress);
+                  return true;
+                });
+          }
+        });
+  }
+
+  private void refused(ErrorCode code, NixStore to) {
+    assertThatThrownBy(() -> CopyBench.copy(source, to))
+        .isInstanceOfSatisfying(
+            StorageSdkException.class,
+            e -> assertThat(e.code()).as(e.getMessage()).isEqualTo(code));
+  }
+
+  private String hash(String row, Operation operation) throws IOException {
+    try {
+      return new TreeWalker()
+          .walk(fixture.physical(row), TreeSink.none(), operation, bytes -> {})
+          .hash()
+          .orElseThrow()
+          .text();
+    } catch (UnreadableException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static int mode(Path file) throws IOException {
+    return (Integer) Files.getAttribute(file, "unix:mode", LinkOption.NOFOLLOW_LINKS) & 07777;
+  }
+
+  /** The kernel counts each time in {@code /proc/vmstat}. */
+  private static long dropsOfCache() throws IOException {
+    return Files.readAllLines(Path.of("/proc/vmstat")).stream()
+        .filter(line -> line.startsWith("drop_pagecache "))
+        .mapToLong(line -> Long.parseLong(line.substring("drop_pagecache ".length())))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  /** Leaves so many that the first thing can be made and not the next. */
+  private static void takeAllInodesBut(int left, Path filler) throws IOException {
+    int made = 0;
+    try {
+      while (true) {
+        Files.createFile(filler.resolve("f" + made));
+        made++;
+      }
+    } catch (FileSystemException full) {
+      assertThat(full.getReason()).isEqualTo("No space left on device");
+    }
+    for (int i = 1; i <= left; i++) {
+      Files.delete(filler.resolve("f" + (made - i)));
+    }
+  }
+
+  private void sql(String statement) throws SQLException {
+    try (var connection =
+            DriverManager.getConnection("jdbc:sqlite:" + source.database().toAbsolutePath());
+        var prepared = connection.createStatement()) {
+      prepared.executeUpdate(statement);
+    }
+  }
+}
