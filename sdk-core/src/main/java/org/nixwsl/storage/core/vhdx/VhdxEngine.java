@@ -256,24 +256,7 @@ public final class VhdxEngine implements VhdxManager {
         options,
         ticker,
         Map.of(),
-        operation -> {
-          try {
-            return body.of(LockedFile.openForWriting(file, operation), name, operation);
-          } catch (ClosedByInterruptException e) {
-            throw interrupted(e);
-          } catch (IOException e) {
-            boolean noSpace = noSpace(e);
-            throw new EnvironmentException(
-                Problem.of(
-                        noSpace ? ErrorCode.NO_SPACE : ErrorCode.IO_FAILED,
-                        "Cannot " + verb + " " + name + " for writing: " + e + ".",
-                        noSpace
-                            ? "Make room on that file system and call again."
-                            : "Look at the file, its permissions and its device, then call again.")
-                    .leaving(StateLeft.RESUMABLE),
-                e);
-          }
-        });
+        operation -> body.of(LockedFile.openForWriting(file, operation), name, operation));
   }
 
   private static DiskInfo createFile(Path file, String name, Geometry geometry, Operation operation)
