@@ -15,23 +15,25 @@ import org.nixwsl.storage.core.vhdx.format.WritableBytes;
  * itself.
  *
  * <p>A log that is announced must hold a whole entry at any time, or nobody opens the file. So the
- * first entry is written before the log is announced, and the newest one is never written over:
- * where a further one finds no room beside it, the log is retired and begun anew. Not thread-safe;
- * useless after an {@link IOException}.
+ * first entry is written before the log is announced, and none is written over: where a further one
+ * finds no room before the end of the ring, the log is retired and begun anew with another id. That
+ * it never turns around its ring is for QEMU (7.2 seen), which otherwise may replay without end.
+ * Not thread-safe; useless after an {@link IOException}.
  */
 public final class LogWriter {
   /**
-   * The most sectors of one change: with them and two sectors of descriptors a log of 1 MiB, the
-   * smallest there is, is full but for the sector that stays free, because QEMU takes a full ring
-   * for an empty one.
+   * The most sectors of one change: their descriptors fill one sector of the entry. MS-VHDX allows
+   * more, QEMU (7.2 seen) refuses such a log.
    */
-  public static final int MOST_SECTORS = 253;
+  public static final int MOST_SECTORS = 126;
 
   private final WritableBytes file;
   private final HeaderWriter headers;
   private LogRing ring;
+
+  /** Where the next entry goes; 0 while the log is not announced. */
   private long place;
-  private long newestLength;
+
   private long sequence;
 
   /**
@@ -57,20 +59,18 @@ public final class LogWriter {
     }
     file.force();
     long length = LogEntry.encodedLength(sectors.size());
-    if (newestLength + length > ring.length() - Fields.SECTOR) {
+    if (place + length > ring.length() - Fields.SECTOR) {
       retire();
     }
-    boolean first = newestLength == 0;
+    boolean first = place == 0;
     if (first) {
       ring = ring.withGuid(UUID.randomUUID());
-      place = 0;
-      sequence = 1;
-    } else {
-      place = (place + newestLength) % ring.length();
-      sequence++;
+      sequence = 0;
     }
-    put(LogEntry.encode(ring.guid(), place, sequence, file.size(), sectors));
-    newestLength = length;
+    sequence++;
+    file.write(
+        ring.inFile(place), LogEntry.encode(ring.guid(), place, sequence, file.size(), sectors));
+    place += length;
     file.force();
     if (first) {
       headers.announceLog(ring.guid());
@@ -84,12 +84,6 @@ public final class LogWriter {
   /** Leaves a log with nothing to replay; a further change begins it anew. */
   public void retire() throws IOException {
     headers.retireLog();
-    newestLength = 0;
-  }
-
-  private void put(ByteBuffer entry) throws IOException {
-    int untilEnd = (int) Math.min(entry.remaining(), ring.length() - place);
-    file.write(ring.inFile(place), entry.slice(0, untilEnd));
-    file.write(ring.start(), entry.slice(untilEnd, entry.remaining() - untilEnd));
+    place = 0;
   }
 }
