@@ -68,7 +68,7 @@ public interface VhdxManager {
    * them. The caller closes the channel, which says what is durable when; it is not thread-safe.
    * Nobody else can open the file meanwhile. All of the file is looked at before its first byte is
    * changed; a log that is to be replayed is replayed to the file then, and otherwise nothing is
-   * changed before the first write.
+   * changed before the first write. A symbolic link is followed.
    *
    * <p>A crash at any moment leaves a file that can be opened again. It may be longer than the
    * blocks in it need by what was written since the last {@link DiskChannel#force}.
