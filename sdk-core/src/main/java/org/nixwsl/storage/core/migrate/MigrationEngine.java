@@ -237,7 +237,6 @@ public final class MigrationEngine implements StoreMigrator {
           : Optional.empty();
     }
 
-    /** After the undo: what is left of the run that failed. */
     /**
      * A disk that this run made and could not take back, because formatting it was cut short. It is
      * not deleted: somebody may have come and filled it.
@@ -246,11 +245,12 @@ public final class MigrationEngine implements StoreMigrator {
       return kept || made.isEmpty() ? Optional.empty() : diskFile();
     }
 
+    /** After the undo: what is left of the run that failed. */
     StateLeft stateLeft(StorageSdkException e) {
       if (undo.failed() || spoiltDisk().isPresent() || e.stateLeft() == StateLeft.NEEDS_CLEANUP) {
         return StateLeft.NEEDS_CLEANUP;
       }
-      if (kept || made.isPresent()) {
+      if (kept) {
         return StateLeft.RESUMABLE;
       }
       return e.stateLeft() == StateLeft.UNKNOWN ? StateLeft.UNKNOWN : StateLeft.NOTHING_CHANGED;

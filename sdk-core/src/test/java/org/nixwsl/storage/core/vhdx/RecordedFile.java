@@ -99,6 +99,7 @@ final class RecordedFile implements WritableBytes {
     return torn;
   }
 
+  @SuppressWarnings("ReferenceEquality") // whether the first image is still in use, not equal to it
   private void act(Act act) throws IOException {
     if (acts.size() >= failingFrom) {
       throw new IOException("the device is gone");
