@@ -28,21 +28,21 @@ class MigrationInContainerTest {
         NixContainer instance = new NixContainer()) {
       Path source = work.path().resolve("source");
       RealNixStore.make(NixProgram.in(work.path()), source, 4, 42);
-      instance.sharing(work.path(), "/work");
+      instance.sharing(work.path(), "/stores");
       Cli.classPath().forEach(instance::showing);
       instance.start();
 
       Map<String, Object> migrated =
           nixwsl(
               instance,
-              "migrate run --source /work/source --instance inside --directory /work --json");
+              "migrate run --source /stores/source --instance inside --directory /stores --json");
       Map<String, Object> verified =
-          nixwsl(instance, "store verify /work/inside --level links --json");
+          nixwsl(instance, "store verify /stores/inside --level links --json");
       ExecResult nix =
           instance.execInContainer(
               "nix-store",
               "--store",
-              "local?real=/work/inside/store&state=/work/inside/var/nix&log=/tmp",
+              "local?real=/stores/inside/store&state=/stores/inside/var/nix&log=/tmp",
               "--verify",
               "--check-contents");
 
