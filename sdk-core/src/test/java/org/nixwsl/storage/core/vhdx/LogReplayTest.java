@@ -90,7 +90,7 @@ class LogReplayTest {
     TestImage image = TestImage.withBlocks();
     int[] places = chain(image);
     for (int n : damaged) {
-      image.put8(LOG + places[n] + 40, 0x5A);
+      image.flip(LOG + places[n] + 40);
     }
     byte[] before = image.array().clone();
     assertThat(info(image).log()).isEqualTo(LogState.DIRTY);
@@ -104,7 +104,7 @@ class LogReplayTest {
   void refusesALogWithoutAnyWholeSequence() throws IOException {
     TestImage image = TestImage.withBlocks();
     for (int place : chain(image)) {
-      image.put8(LOG + place + 70, 0x5A);
+      image.flip(LOG + place + 70);
       image.put8(LOG + place, 0);
     }
     assertCorrupt(image, "LOG_EMPTY");
@@ -201,7 +201,7 @@ class LogReplayTest {
     TestImage image = TestImage.withBlocks();
     byte[] good = Arrays.copyOfRange(image.array(), 192 << 10, (192 << 10) + 4096);
     new LogBuilder(image).entry().data(192 << 10, good).write();
-    image.put8((192 << 10) + 5, 99);
+    image.flip((192 << 10) + 5);
     assertThat(check(image).findings()).extracting(f -> f.code()).containsExactly("LOG_DIRTY");
   }
 

@@ -88,7 +88,7 @@ class MutationTest {
 
   @Test
   void errorsComeBeforeWarnings() throws IOException {
-    TestImage image = TestImage.withBlocks().put8(HEADER_1 + 4, 9).bat(5, 4, 0);
+    TestImage image = TestImage.withBlocks().flip(HEADER_1 + 4).bat(5, 4, 0);
     assertThat(check(image)).extracting(Finding::severity).first().isEqualTo(Severity.ERROR);
     assertThat(check(image)).extracting(Finding::severity).last().isEqualTo(Severity.WARNING);
   }

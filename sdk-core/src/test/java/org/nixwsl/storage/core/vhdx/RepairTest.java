@@ -58,8 +58,7 @@ class RepairTest {
   @ParameterizedTest
   @ValueSource(ints = {HEADER_1, HEADER_1 + 8, HEADER_1 + 200, HEADER_2, HEADER_2 + 8})
   void aDamagedHeaderIsRewritten(int at) throws IOException {
-    assertThat(repair(TestImage.withBlocks().put8(at, 0x5A)))
-        .isEqualTo(new DiskRepair(0, true, false));
+    assertThat(repair(TestImage.withBlocks().flip(at))).isEqualTo(new DiskRepair(0, true, false));
   }
 
   @ParameterizedTest
@@ -67,7 +66,7 @@ class RepairTest {
   void aDamagedRegionTableIsMadeFromTheOther(int at) throws Exception {
     TestImage image = TestImage.withBlocks();
     byte[] good = Arrays.copyOfRange(image.array(), REGIONS_1, REGIONS_1 + (64 << 10));
-    assertThat(repair(image.put8(at, 0x5A))).isEqualTo(new DiskRepair(0, false, true));
+    assertThat(repair(image.flip(at))).isEqualTo(new DiskRepair(0, false, true));
     byte[] now = Files.readAllBytes(file);
     assertThat(Arrays.equals(now, REGIONS_1, REGIONS_1 + (64 << 10), good, 0, 64 << 10)).isTrue();
     assertThat(Arrays.equals(now, REGIONS_2, REGIONS_2 + (64 << 10), good, 0, 64 << 10)).isTrue();
@@ -82,7 +81,7 @@ class RepairTest {
     byte[] sector = new byte[4096];
     Arrays.fill(sector, (byte) 7);
     new LogBuilder(image).entry().data(PAYLOAD + 4096, sector).write();
-    image.put8(HEADER_2 + 4, 9).put8(REGIONS_2 + 4, 9);
+    image.flip(HEADER_2 + 4).flip(REGIONS_2 + 4);
     assertThat(engine.inspect(image.writeTo(file)).log()).isEqualTo(LogState.DIRTY);
     DiskInfo before = engine.inspect(file);
     assertThat(repair(image)).isEqualTo(new DiskRepair(1, true, true));
@@ -138,7 +137,7 @@ class RepairTest {
     byte[] table = Arrays.copyOfRange(image.array(), BAT, BAT + 4096);
     table[0] = 2;
     new LogBuilder(image).entry().data(BAT, table).write();
-    image.put8(HEADER_1 + 4, 9).put8(REGIONS_1 + 4, 9);
+    image.flip(HEADER_1 + 4).flip(REGIONS_1 + 4);
     RecordedFile whole = new RecordedFile(image.array());
     Operation.quiet("t", op -> Repair.run(whole, "t", op));
     byte[] end = contents(whole.array());

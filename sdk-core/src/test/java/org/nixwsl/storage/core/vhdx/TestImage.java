@@ -102,6 +102,11 @@ final class TestImage implements DiskBytes {
     return this;
   }
 
+  /** Changes a byte whatever it holds: ids and checksums are others in each image. */
+  TestImage flip(int at) {
+    return put8(at, ~bytes[at]);
+  }
+
   TestImage put16(int at, int value) {
     buffer().putShort(at, (short) value);
     return this;
