@@ -7,24 +7,17 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
-import java.util.UUID;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.core.platform.StoreHost;
-import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskSpec;
 import org.nixwsl.storage.disk.LogState;
-import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.IntegrityException;
 import org.nixwsl.storage.error.OperationCancelledException;
@@ -36,15 +29,12 @@ import org.nixwsl.storage.migrate.MigrationPlan;
 import org.nixwsl.storage.migrate.MigrationReport;
 import org.nixwsl.storage.migrate.MigrationRequest;
 import org.nixwsl.storage.migrate.Stage;
-import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.SharedStorage;
-import org.nixwsl.storage.mount.StorageLocation;
-import org.nixwsl.storage.store.NixStore;
 import org.nixwsl.storage.store.StoreFinding;
 import org.nixwsl.storage.store.Verdict;
 
 /** The order of a migration, and what is left of one that fails at any point. */
-final class MigrationEngineTest {
+final class MigrationEngineTest extends MigrationFixture {
   private static final List<String> WHOLE =
       List.of(
           "create",
@@ -56,40 +46,6 @@ final class MigrationEngineTest {
           "commit",
           "close",
           "unmount");
-
-  private final FakeMachine machine = new FakeMachine();
-  private final EventGrammar events = new EventGrammar();
-  private final MigrationEngine engine =
-      new MigrationEngine(machine, machine, machine, Ticker.system());
-  private final RunOptions options =
-      RunOptions.builder().on(StorageEvent.class, events).cancelWith(machine.token).build();
-
-  @TempDir private Path folder = Path.of("/");
-  private Path file = folder;
-
-  @BeforeEach
-  void nameTheDisk() {
-    file = folder.resolve("disk.vhdx");
-  }
-
-  private MigrationRequest.Builder request() {
-    return MigrationRequest.builder()
-        .source(NixStore.ofRoot(Path.of("/")))
-        .instance(InstanceName.of("one"));
-  }
-
-  private MigrationRequest newDisk() {
-    return request()
-        .storage(SharedStorage.onVhdx(file))
-        .createDisk(DiskSpec.ofSize(ByteSize.gibibytes(64)))
-        .detachAtEnd(true)
-        .build();
-  }
-
-  private MigrationRequest existingDisk() throws IOException {
-    Files.writeString(file, "disk");
-    return request().storage(SharedStorage.onVhdx(file)).build();
-  }
 
   @Test
   void movesInThisOrderAndReportsEachStage() {
@@ -299,119 +255,5 @@ final class MigrationEngineTest {
     assertThat(e.stateLeft()).isEqualTo(StateLeft.RESUMABLE);
     assertThat(e.getMessage()).contains("/nix/store/a (MODIFIED)");
     assertThat(machine.changes).contains("paths").doesNotContain("state", "commit");
-  }
-
-  @Nested
-  final class APlanRefuses {
-    @Test
-    void aDiskThatIsNotThereAndNotToBeMade() {
-      assertRefused(request().storage(SharedStorage.onVhdx(file)).build(), ErrorCode.NOT_FOUND);
-    }
-
-    @Test
-    void aDiskWhoseFolderIsNotThere() {
-      file = folder.resolve("absent/disk.vhdx");
-      assertRefused(newDisk(), ErrorCode.NOT_FOUND);
-    }
-
-    @Test
-    void aFileThatIsNoDisk() throws IOException {
-      machine.badDisk = problem(ErrorCode.NOT_A_VHDX);
-      assertRefused(existingDisk(), ErrorCode.NOT_A_VHDX);
-    }
-
-    @ParameterizedTest
-    @ValueSource(longs = {1L << 35, 1L << 20})
-    void aDiskThatIsTooSmall(long bytes) throws IOException {
-      machine.measure = new StoreHost.Measure(10, 1, bytes >> 15, bytes);
-      machine.virtualSize = ByteSize.ofBytes(bytes);
-      assertRefused(existingDisk(), ErrorCode.NO_SPACE);
-    }
-
-    @Test
-    void moreFilesThanTheDiskHasInodes() throws IOException {
-      machine.measure = new StoreHost.Measure(10, 1, (1L << 16) + 1, 1 << 20);
-      assertRefused(existingDisk(), ErrorCode.NO_SPACE);
-    }
-
-    @Test
-    void aVolumeTooFullForTheDiskToGrow() {
-      machine.measure = new StoreHost.Measure(10, 1, 1, 1L << 44);
-      assertRefused(
-          request()
-              .storage(SharedStorage.onVhdx(file))
-              .createDisk(DiskSpec.ofSize(ByteSize.tebibytes(60)))
-              .build(),
-          ErrorCode.NO_SPACE);
-    }
-
-    @Test
-    void aSourceThatIsNoStore() {
-      machine.badSource = problem(ErrorCode.NOT_A_STORE);
-      assertRefused(newDisk(), ErrorCode.NOT_A_STORE);
-    }
-
-    @Test
-    void whatMounterAndTargetRefuse() throws IOException {
-      machine.formatted = true;
-      machine.mounted = true;
-      machine.targetRefusals.add(problem(ErrorCode.TARGET_NOT_EMPTY).get());
-      assertRefused(existingDisk(), ErrorCode.TARGET_NOT_EMPTY);
-      machine.mounterRefusals.add(problem(ErrorCode.NOT_ROOT).get());
-      assertRefused(existingDisk(), ErrorCode.NOT_ROOT);
-    }
-
-    @Test
-    void aMountedDiskWithAnotherUuid() throws IOException {
-      machine.mounted = true;
-      Files.writeString(file, "disk");
-      SharedStorage other =
-          SharedStorage.builder()
-              .location(new StorageLocation.VhdxFile(file))
-              .fileSystemUuid(UUID.randomUUID())
-              .build();
-      assertRefused(request().storage(other).build(), ErrorCode.WRONG_STORAGE);
-    }
-
-    @Test
-    void withEveryReasonAtOnce() {
-      machine.badSource = problem(ErrorCode.NOT_A_STORE);
-      machine.mounterRefusals.add(problem(ErrorCode.TOOL_MISSING).get());
-      file = folder.resolve("absent/disk.vhdx");
-      MigrationPlan plan = engine.plan(newDisk());
-      assertThat(plan.refusals())
-          .extracting(Problem::code)
-          .containsExactly(ErrorCode.NOT_A_STORE, ErrorCode.TOOL_MISSING, ErrorCode.NOT_FOUND);
-      ConflictException e =
-          catchThrowableOfType(ConflictException.class, () -> engine.run(plan, options));
-      assertThat(e.code()).isEqualTo(ErrorCode.PLAN_REFUSED);
-      assertThat(e.getMessage()).contains("[NOT_A_STORE]", "[TOOL_MISSING]", "[NOT_FOUND]");
-      assertThat(machine.changes).isEmpty();
-    }
-
-    @Test
-    void whatHasChangedSinceThePlanWasMade() {
-      MigrationPlan plan = engine.plan(newDisk());
-      assertThat(plan.runnable()).isTrue();
-      machine.mounterRefusals.add(problem(ErrorCode.NOT_ROOT).get());
-      StorageSdkException e =
-          catchThrowableOfType(StorageSdkException.class, () -> engine.run(plan, options));
-      assertThat(e.code()).isEqualTo(ErrorCode.NOT_ROOT);
-      assertThat(e.stateLeft()).isEqualTo(StateLeft.NOTHING_CHANGED);
-      assertThat(machine.changes).isEmpty();
-    }
-
-    private void assertRefused(MigrationRequest request, ErrorCode code) {
-      MigrationPlan plan = engine.plan(request);
-      assertThat(plan.refusals()).extracting(Problem::code).containsExactly(code);
-      StorageSdkException e =
-          catchThrowableOfType(StorageSdkException.class, () -> engine.run(plan, options));
-      assertThat(e.code()).isEqualTo(code);
-      assertThat(machine.changes).isEmpty();
-    }
-
-    private static Optional<Problem> problem(ErrorCode code) {
-      return Optional.of(Problem.of(code, "Refused.", "None."));
-    }
   }
 }
