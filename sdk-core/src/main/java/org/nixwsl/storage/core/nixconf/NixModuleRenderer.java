@@ -1,7 +1,6 @@
 package org.nixwsl.storage.core.nixconf;
 
 import java.util.Map;
-import org.nixwsl.storage.NixConfigWriter;
 import org.nixwsl.storage.config.NixModuleSettings;
 import org.nixwsl.storage.core.escape.NixText;
 
@@ -28,7 +27,7 @@ import org.nixwsl.storage.core.escape.NixText;
  *   <li>The seed is synced to the device, but its contents are not proven by their hashes.
  * </ul>
  */
-public final class NixModuleRenderer implements NixConfigWriter {
+public final class NixModuleRenderer {
   /** Two spaces more than the {@code let} that the scripts stand in. */
   private static final int SCRIPT_MARGIN = 4;
 
@@ -39,7 +38,7 @@ public final class NixModuleRenderer implements NixConfigWriter {
   /** A renderer; reads its texts from the jar once. */
   public NixModuleRenderer() {}
 
-  @Override
+  /** The text of the module. Equal settings give equal text. */
   public String render(NixModuleSettings settings) {
     return module.fill(
         Map.of(
