@@ -18,6 +18,8 @@ public enum ErrorCode {
   COMMAND_FAILED,
   /** A program that the SDK started did not end in time and was killed with its children. */
   COMMAND_TIMED_OUT,
+  /** The program that works inside an instance ended, fell silent or could not be started. */
+  GUEST_LOST,
   /** The caller cancelled, or the calling thread was interrupted. */
   CANCELLED,
   /** A file could not be read or written. */
