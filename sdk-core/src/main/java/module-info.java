@@ -31,6 +31,8 @@ module org.nixwsl.storage.core {
   exports org.nixwsl.storage.core.process to
       org.nixwsl.storage.linux,
       org.nixwsl.storage.windows;
+  exports org.nixwsl.storage.core.vhdx to
+      org.nixwsl.storage.windows;
   exports org.nixwsl.storage.core.run to
       org.nixwsl.storage.linux,
       org.nixwsl.storage.windows;

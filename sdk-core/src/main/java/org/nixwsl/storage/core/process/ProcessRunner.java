@@ -52,7 +52,8 @@ public final class ProcessRunner {
     private final byte[] stdout;
     private final byte[] stderr;
 
-    Result(int exitCode, byte[] stdout, byte[] stderr) {
+    /** What something else than a process of this machine left; the arrays are not copied. */
+    public Result(int exitCode, byte[] stdout, byte[] stderr) {
       this.exitCode = exitCode;
       this.stdout = stdout;
       this.stderr = stderr;

@@ -1,4 +1,4 @@
-package org.nixwsl.storage.windows;
+package org.nixwsl.storage.windows.wsl;
 
 import java.util.List;
 import java.util.Optional;
@@ -15,21 +15,21 @@ import org.nixwsl.storage.error.StorageSdkException;
  * What a call of {@code wsl.exe} came to. Decided on the exit status and the error symbol, never on
  * prose, which is in the language of Windows.
  *
- * @param command program and arguments, as started
+ * @param command {@code wsl.exe} and its arguments
  * @param exitCode the exit status as the operating system gave it
  * @param stdout standard output, decoded; errors of wsl.exe itself are printed here
  * @param stderr standard error, decoded
  */
-record WslAnswer(List<String> command, int exitCode, String stdout, String stderr) {
+public record WslAnswer(List<String> command, int exitCode, String stdout, String stderr) {
   private static final int SHOWN_CHARACTERS = 2000;
 
   /** Copies the list. */
-  WslAnswer {
+  public WslAnswer {
     command = List.copyOf(command);
   }
 
   /** Whether all went well. */
-  boolean ok() {
+  public boolean ok() {
     return exitCode == 0;
   }
 
@@ -39,22 +39,22 @@ record WslAnswer(List<String> command, int exitCode, String stdout, String stder
    * wsl.exe on Linux). A Linux program that ends with 255 looks the same there, save for the
    * report.
    */
-  boolean wslFailed() {
+  public boolean wslFailed() {
     return exitCode == -1 || exitCode == 255;
   }
 
   /** What wsl.exe reported, if it failed and did. */
-  Optional<WslReport> report() {
+  public Optional<WslReport> report() {
     return wslFailed() ? WslReport.in(stdout + "\n" + stderr) : Optional.empty();
   }
 
   /** The error of the report, if it is a known one. */
-  Optional<WslError> error() {
+  public Optional<WslError> error() {
     return report().flatMap(WslReport::error);
   }
 
   /** Whether the error is one that the SDK treats so. */
-  boolean isTo(WslError.Treatment treatment) {
+  public boolean isTo(WslError.Treatment treatment) {
     return error().map(error -> error.treatment() == treatment).orElse(false);
   }
 
@@ -63,7 +63,7 @@ record WslAnswer(List<String> command, int exitCode, String stdout, String stder
    *
    * @param what what failed, on what, as the beginning of a sentence: "Cannot mount ..."
    */
-  StorageSdkException failure(String what) {
+  public StorageSdkException failure(String what) {
     Optional<WslError> error = error();
     ErrorCode code = error.map(WslError::code).orElse(ErrorCode.WSL_FAILED);
     String why =
@@ -83,14 +83,15 @@ record WslAnswer(List<String> command, int exitCode, String stdout, String stder
                 what + ": " + why + "." + (attached ? " The disk stays attached." : ""),
                 error.map(WslError::remedy).orElse("Mend what the output complains about."))
             .leaving(left);
-    if (isTo(WslError.Treatment.TRANSIENT)) {
+    if (error.filter(known -> !known.treatment().patience().isZero()).isPresent()) {
       problem = problem.mayGoAway();
     }
+    WslErrorReport cause = new WslErrorReport(why, error.orElse(null));
     return switch (code) {
-      case VHDX_IN_USE, VHDX_CORRUPT, NOT_MOUNTED -> new DiskException(problem);
-      case ALREADY_EXISTS, STORAGE_BUSY -> new ConflictException(problem);
-      case WSL_FAILED -> new CommandException(problem, command, exitCode, shown());
-      default -> new EnvironmentException(problem);
+      case VHDX_IN_USE, VHDX_CORRUPT, NOT_MOUNTED -> new DiskException(problem, cause);
+      case ALREADY_EXISTS, STORAGE_BUSY -> new ConflictException(problem, cause);
+      case WSL_FAILED -> new CommandException(problem, command, exitCode, shown(), cause);
+      default -> new EnvironmentException(problem, cause);
     };
   }
 

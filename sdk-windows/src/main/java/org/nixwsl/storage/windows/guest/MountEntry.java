@@ -1,4 +1,4 @@
-package org.nixwsl.storage.windows;
+package org.nixwsl.storage.windows.guest;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -17,12 +17,12 @@ import org.nixwsl.storage.mount.MountName;
  * @param source what was mounted, such as {@code /dev/sdc}
  * @param writable whether both the mount and the file system are read-write
  */
-record MountEntry(
+public record MountEntry(
     String device, String root, String mountPoint, String type, String source, boolean writable) {
   private static final Pattern OCTAL = Pattern.compile("\\\\([0-3][0-7][0-7])");
 
   /** All entries, in the order of mounting; lines of another form are left out. */
-  static List<MountEntry> parse(String mountinfo) {
+  public static List<MountEntry> parse(String mountinfo) {
     List<MountEntry> entries = new ArrayList<>();
     for (String line : mountinfo.lines().toList()) {
       String[] words = line.split(" ", -1);
@@ -48,12 +48,12 @@ record MountEntry(
    * What is visible at the place where WSL mounts a disk of that name: the last mount there. The
    * share is below the root of the Windows drives, which each instance may have elsewhere.
    */
-  static Optional<MountEntry> ofShare(MountName name, List<MountEntry> entries) {
+  public static Optional<MountEntry> ofShare(MountName name, List<MountEntry> entries) {
     return entries.stream().filter(entry -> entry.isShare(name)).reduce((first, last) -> last);
   }
 
   /** Whether this is a mount of WSL's share under that name. */
-  boolean isShare(MountName name) {
+  public boolean isShare(MountName name) {
     return mountPoint.endsWith("/wsl/" + name) && root.equals("/");
   }
 

@@ -1,4 +1,4 @@
-package org.nixwsl.storage.windows;
+package org.nixwsl.storage.windows.wsl;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -14,30 +14,37 @@ import java.util.regex.Pattern;
  * @param version 1 or 2
  * @param isDefault whether it is the one that {@code wsl} without a name starts
  */
-record WslDistribution(String name, State state, int version, boolean isDefault) {
+public record WslDistribution(String name, State state, int version, boolean isDefault) {
   /** What WSL allows; the first character is ours, so that no name can be read as an option. */
   private static final Pattern NAME = Pattern.compile("[a-zA-Z0-9._][a-zA-Z0-9._-]{0,254}");
 
   private static final Pattern BLANKS = Pattern.compile("\\s+");
 
   /** The states that WSL prints. */
-  enum State {
+  public enum State {
+    /** It does not run. */
     STOPPED,
+    /** It runs. */
     RUNNING,
+    /** It is being installed. */
     INSTALLING,
+    /** It is being removed. */
     UNINSTALLING,
+    /** It is being converted to the other version of WSL. */
     CONVERTING,
+    /** It is being written to a file. */
     EXPORTING,
     /** A word that is not known: the WSL that came with Windows 10 translates them. */
     OTHER
   }
 
   /** Refuses a name that WSL would not have given. */
-  WslDistribution {
+  public WslDistribution {
     requireName(name);
   }
 
-  static String requireName(String name) {
+  /** The name, if it is one. */
+  public static String requireName(String name) {
     if (!NAME.matcher(name).matches()) {
       throw new IllegalArgumentException("Not the name of a WSL instance: '" + name + "'");
     }
@@ -48,12 +55,12 @@ record WslDistribution(String name, State state, int version, boolean isDefault)
    * Whether an instance is a part of another program and no system of a user: Docker's and
    * Rancher's have neither the tools to look at a disk nor the share in its usual place.
    */
-  static boolean belongsToAProgram(String name) {
+  public static boolean belongsToAProgram(String name) {
     return name.startsWith("docker-desktop") || name.startsWith("rancher-desktop");
   }
 
   /** The rows of the table below its header; what is no row is left out. */
-  static List<WslDistribution> parse(String table) {
+  public static List<WslDistribution> parse(String table) {
     List<WslDistribution> rows = new ArrayList<>();
     boolean header = true;
     for (String line : table.lines().filter(l -> !l.isBlank()).toList()) {

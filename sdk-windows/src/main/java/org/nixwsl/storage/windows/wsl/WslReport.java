@@ -1,4 +1,4 @@
-package org.nixwsl.storage.windows;
+package org.nixwsl.storage.windows.wsl;
 
 import java.util.List;
 import java.util.Optional;
@@ -12,7 +12,7 @@ import java.util.regex.Pattern;
  * @param contexts the steps it was in, outermost first; never empty
  * @param symbol the name of the error, or {@code 0x} and its number where WSL has no name for it
  */
-record WslReport(List<String> contexts, String symbol) {
+public record WslReport(List<String> contexts, String symbol) {
   /**
    * The lines of mere warnings do not begin with {@code Wsl}. The bound on the number of steps,
    * which are 40 in WSL's source of which an error has at most six, keeps hostile output from
@@ -23,12 +23,12 @@ record WslReport(List<String> contexts, String symbol) {
           "\\b(Wsl(?:g|Config)?(?:/[A-Za-z?()0-9]{1,40}){0,16})/([A-Z][A-Z0-9_]{1,80}|0x[0-9a-fA-F]{1,16})\\b");
 
   /** Copies the list. */
-  WslReport {
+  public WslReport {
     contexts = List.copyOf(contexts);
   }
 
   /** The last one in an output, which is the one that counts; prose around it is ignored. */
-  static Optional<WslReport> in(String output) {
+  public static Optional<WslReport> in(String output) {
     Optional<WslReport> last = Optional.empty();
     Matcher matcher = LINE.matcher(output);
     while (matcher.find()) {
@@ -38,12 +38,12 @@ record WslReport(List<String> contexts, String symbol) {
   }
 
   /** Whether WSL was in that step. */
-  boolean within(String context) {
+  public boolean within(String context) {
     return contexts.contains(context);
   }
 
   /** What is known about the error. */
-  Optional<WslError> error() {
+  public Optional<WslError> error() {
     return WslError.of(symbol);
   }
 

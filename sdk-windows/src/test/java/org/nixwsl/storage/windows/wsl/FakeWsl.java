@@ -1,4 +1,4 @@
-package org.nixwsl.storage.windows;
+package org.nixwsl.storage.windows.wsl;
 
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -18,7 +18,7 @@ import org.nixwsl.storage.core.run.Operation;
  * answers what the test has put down for the verb. Answers are used up in order; the last one
  * stays.
  */
-final class FakeWsl {
+public final class FakeWsl {
   private static final String PROGRAM =
       """
       #!/bin/sh
@@ -29,9 +29,11 @@ final class FakeWsl {
       printf '%s' "$WSL_UTF8" > "$dir/utf8.$n"
       cat > "$dir/stdin.$n"
       verb=$1
+      # Lists of both kinds may have answers of their own.
+      if [ "$1" = --list ] && [ "$2" = --running ] && [ -e "$dir/--running" ]; then verb=--running; fi
       if [ "$1" = -d ]; then
-        verb=mounts
-        if grep -q blkid "$dir/stdin.$n"; then verb=uuid; fi
+        verb=$(sed -n "1s/^set -- '\\([a-z]*\\)'.*/\\1/p" "$dir/stdin.$n")
+        [ -n "$verb" ] || verb=script
         if [ -e "$dir/$verb-$2" ]; then verb=$verb-$2; fi
       fi
       used=1
@@ -46,24 +48,31 @@ final class FakeWsl {
 
   private final Path directory;
 
-  FakeWsl(Path directory) throws IOException {
+  /** Puts the program into a directory. */
+  public FakeWsl(Path directory) throws IOException {
     assumeTrue(Files.isExecutable(Path.of("/bin/sh")), "skipped: sh is missing");
     this.directory = directory;
     Path program = Files.writeString(directory.resolve("wsl"), PROGRAM);
     Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwxr-xr-x"));
   }
 
-  WslExe exe() {
-    return new WslExe(new ProcessRunner(), directory.resolve("wsl").toString());
+  /** The calls of the SDK to it. */
+  public WslExe exe() {
+    return new WslExe(runner());
+  }
+
+  /** The way to call it. */
+  public WslRunner runner() {
+    return WslRunner.ofProgram(new ProcessRunner(), directory.resolve("wsl").toString());
   }
 
   /** One more answer for a verb, in UTF-8 as of a wsl.exe that heeds WSL_UTF8. */
-  FakeWsl answers(String verb, int exit, String stdout) throws IOException {
+  public FakeWsl answers(String verb, int exit, String stdout) throws IOException {
     return answers(verb, exit, stdout, "", StandardCharsets.UTF_8);
   }
 
   /** One more answer for a verb. */
-  FakeWsl answers(String verb, int exit, String stdout, String stderr, Charset charset)
+  public FakeWsl answers(String verb, int exit, String stdout, String stderr, Charset charset)
       throws IOException {
     Path folder = Files.createDirectories(directory.resolve(verb));
     int number = 1;
@@ -76,8 +85,26 @@ final class FakeWsl {
     return this;
   }
 
+  /** Takes the answers for a verb away. */
+  public FakeWsl clear(String verb) throws IOException {
+    Path folder = directory.resolve(verb);
+    if (Files.exists(folder)) {
+      Files.move(folder, Files.createTempDirectory(directory, "old").resolve(verb));
+    }
+    return this;
+  }
+
+  /** What each call so far read. */
+  public List<String> scripts() throws IOException {
+    List<String> scripts = new ArrayList<>();
+    for (int i = 1; Files.exists(directory.resolve("stdin." + i)); i++) {
+      scripts.add(Files.readString(directory.resolve("stdin." + i)));
+    }
+    return scripts;
+  }
+
   /** The arguments of each call so far. */
-  List<List<String>> calls() throws IOException {
+  public List<List<String>> calls() throws IOException {
     List<List<String>> calls = new ArrayList<>();
     for (int i = 1; Files.exists(directory.resolve("call." + i)); i++) {
       List<String> argv =
@@ -90,12 +117,12 @@ final class FakeWsl {
   }
 
   /** What the program of a call, counted from 1, found in a file that it wrote. */
-  String noted(String what, int call) throws IOException {
+  public String noted(String what, int call) throws IOException {
     return Files.readString(directory.resolve(what + "." + call));
   }
 
   /** Runs a body as a quiet operation. */
-  static <T> T call(Operation.Body<T> body) {
+  public static <T> T call(Operation.Body<T> body) {
     return Operation.quiet("test", body);
   }
 }

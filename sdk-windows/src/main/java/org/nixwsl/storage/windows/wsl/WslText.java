@@ -1,4 +1,4 @@
-package org.nixwsl.storage.windows;
+package org.nixwsl.storage.windows.wsl;
 
 import java.nio.charset.StandardCharsets;
 
@@ -13,7 +13,7 @@ import java.nio.charset.StandardCharsets;
  * whose bytes are UTF-8 too ({@code wsl.exe} ends its lines), or a Linux program that separates its
  * output by NULs (scripts of the SDK do not).
  */
-final class WslText {
+public final class WslText {
   /** What is longer than this is the output of a program and not looked at line by line. */
   private static final int LOOKED_AT = 1 << 20;
 
@@ -39,7 +39,7 @@ final class WslText {
   }
 
   /** The text; line ends stay as they are, a byte order mark at the beginning goes. */
-  static String decode(byte[] bytes) {
+  public static String decode(byte[] bytes) {
     int length = Math.min(bytes.length, LOOKED_AT);
     boolean plain = true;
     for (int i = 0; plain && i < length; i++) {

@@ -1,4 +1,4 @@
-package org.nixwsl.storage.windows;
+package org.nixwsl.storage.windows.wsl;
 
 import static java.nio.charset.StandardCharsets.UTF_16LE;
 import static org.assertj.core.api.Assertions.assertThat;

@@ -1,5 +1,6 @@
-package org.nixwsl.storage.windows;
+package org.nixwsl.storage.windows.wsl;
 
+import java.time.Duration;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -12,7 +13,7 @@ import org.nixwsl.storage.error.ErrorCode;
  * as WSL prints them. The numbers are those of {@code wslservice.idl} in microsoft/WSL and of the
  * Windows headers (winerror.h): a version of WSL that has no name for an error prints its number.
  */
-enum WslError {
+public enum WslError {
   WSL_E_DEFAULT_DISTRO_NOT_FOUND(
       0x80040301, Treatment.NEEDS_USER, ErrorCode.DISTRO_NOT_FOUND, Remedies.NO_DISTRO),
   WSL_E_DISTRO_NOT_FOUND(
@@ -67,18 +68,18 @@ enum WslError {
   WSL_E_DISTRIBUTION_NAME_NEEDED(
       0x80040330, Treatment.PERMANENT, ErrorCode.WSL_FAILED, Remedies.OUTPUT),
   WSL_E_INVALID_JSON(0x80040331, Treatment.PERMANENT, ErrorCode.WSL_FAILED, Remedies.OUTPUT),
-  WSL_E_VM_CRASHED(0x80040332, Treatment.TRANSIENT, ErrorCode.WSL_FAILED, Remedies.RETRY),
+  WSL_E_VM_CRASHED(0x80040332, Treatment.ONCE, ErrorCode.WSL_FAILED, Remedies.RETRY),
   ERROR_FILE_NOT_FOUND(0x80070002, Treatment.NEEDS_USER, ErrorCode.NOT_FOUND, Remedies.PATH),
-  ERROR_PATH_NOT_FOUND(0x80070003, Treatment.NEEDS_USER, ErrorCode.NOT_FOUND, Remedies.PATH),
-  E_ACCESSDENIED(0x80070005, Treatment.TRANSIENT, ErrorCode.ACCESS_DENIED, Remedies.OWNER),
-  ERROR_INVALID_DRIVE(0x8007000F, Treatment.NEEDS_USER, ErrorCode.NOT_FOUND, Remedies.PATH),
-  ERROR_NOT_READY(0x80070015, Treatment.NEEDS_USER, ErrorCode.NOT_FOUND, Remedies.PATH),
+  ERROR_PATH_NOT_FOUND(0x80070003, Treatment.BRIEFLY, ErrorCode.NOT_FOUND, Remedies.PATH),
+  E_ACCESSDENIED(0x80070005, Treatment.BRIEFLY, ErrorCode.ACCESS_DENIED, Remedies.OWNER),
+  ERROR_INVALID_DRIVE(0x8007000F, Treatment.BRIEFLY, ErrorCode.NOT_FOUND, Remedies.PATH),
+  ERROR_NOT_READY(0x80070015, Treatment.BRIEFLY, ErrorCode.NOT_FOUND, Remedies.PATH),
   ERROR_SHARING_VIOLATION(0x80070020, Treatment.TRANSIENT, ErrorCode.VHDX_IN_USE, Remedies.DETACH),
   ERROR_FILE_EXISTS(0x80070050, Treatment.PERMANENT, ErrorCode.ALREADY_EXISTS, Remedies.OUTPUT),
   E_INVALIDARG(0x80070057, Treatment.PERMANENT, ErrorCode.WSL_FAILED, Remedies.UPDATE),
   ERROR_DRIVE_LOCKED(0x8007006C, Treatment.NEEDS_USER, ErrorCode.ACCESS_DENIED, Remedies.LOCKED),
   ERROR_DISK_FULL(0x80070070, Treatment.NEEDS_USER, ErrorCode.NO_SPACE, Remedies.ROOM),
-  ERROR_INVALID_NAME(0x8007007B, Treatment.NEEDS_USER, ErrorCode.NOT_FOUND, Remedies.PATH),
+  ERROR_INVALID_NAME(0x8007007B, Treatment.BRIEFLY, ErrorCode.NOT_FOUND, Remedies.PATH),
   ERROR_FILE_CORRUPT(0x80070570, Treatment.NEEDS_USER, ErrorCode.VHDX_CORRUPT, Remedies.CHECK),
   E_ILLEGAL_STATE_CHANGE(0x8000000D, Treatment.TRANSIENT, ErrorCode.WSL_FAILED, Remedies.RETRY),
   E_NOTIMPL(0x80004001, Treatment.PERMANENT, ErrorCode.WSL_FAILED, Remedies.WSL2),
@@ -100,17 +101,38 @@ enum WslError {
       0x80070424, Treatment.NEEDS_USER, ErrorCode.WSL_NOT_AVAILABLE, Remedies.INSTALL);
 
   /** What the SDK does about an error. */
-  enum Treatment {
+  public enum Treatment {
     /** What was asked for is so already; to be proven. */
-    DONE,
+    DONE(Duration.ZERO),
     /** The SDK can mend the cause, then try once more. */
-    REPAIR,
-    /** Goes away by itself: tried again for a limited time. */
-    TRANSIENT,
+    REPAIR(Duration.ZERO),
+    /**
+     * Goes away by itself: tried again for a time. WSL does not try again to attach a VHDX that a
+     * scanner or a backup holds, and a machine that is going down takes as long.
+     */
+    TRANSIENT(Duration.ofSeconds(30)),
+    /**
+     * May go away by itself, as when a virus scanner looks at a new file or a drive comes late at
+     * the logon; mostly it does not, so that it is tried again only for a moment.
+     */
+    BRIEFLY(Duration.ofSeconds(5)),
+    /** Tried again at once and no more: a second time it is no accident. */
+    ONCE(Duration.ofSeconds(1)),
     /** Someone has to do something on the machine. */
-    NEEDS_USER,
+    NEEDS_USER(Duration.ZERO),
     /** Will fail again whatever is done. */
-    PERMANENT
+    PERMANENT(Duration.ZERO);
+
+    private final Duration patience;
+
+    Treatment(Duration patience) {
+      this.patience = patience;
+    }
+
+    /** How long after its first appearance it is tried again; zero for what is not. */
+    public Duration patience() {
+      return patience;
+    }
   }
 
   private static final Map<String, WslError> BY_SYMBOL =
@@ -131,23 +153,23 @@ enum WslError {
   }
 
   /** The error of a name, or of a number as {@code 0x} and up to eight hexadecimal digits. */
-  static Optional<WslError> of(String symbol) {
+  public static Optional<WslError> of(String symbol) {
     return Optional.ofNullable(
         BY_SYMBOL.get(symbol.startsWith("0x") ? symbol.toLowerCase(Locale.ROOT) : symbol));
   }
 
   /** What to do about it. */
-  Treatment treatment() {
+  public Treatment treatment() {
     return treatment;
   }
 
   /** The SDK's name for it. */
-  ErrorCode code() {
+  public ErrorCode code() {
     return code;
   }
 
   /** What the user can do about it. */
-  String remedy() {
+  public String remedy() {
     return remedy;
   }
 
@@ -176,7 +198,7 @@ enum WslError {
     private static final String NAME =
         "Use another mount name, or detach the disk that has this one.";
     private static final String ELEVATE =
-        "Call again from an elevated shell of the same Windows user.";
+        "Attaching a physical disk needs administrator rights: call again from an elevated shell of the same Windows user, or use a VHDX file, which needs none.";
     private static final String STALE =
         "WSL believes the disk to be mounted where it is not: stop all instances with `wsl --shutdown` and call again.";
     private static final String TERMINATE =
@@ -199,7 +221,7 @@ enum WslError {
     private static final String PATH =
         "Check that the drive is connected and that the file is still there under that path.";
     private static final String OWNER =
-        "Make the Windows user the owner of the file: one made by an elevated program belongs to Administrators. Where a virus scanner is in the way, exclude the file.";
+        "Make the Windows user the owner of the file (`icacls FILE /setowner USER` from an elevated shell): one made by an elevated program belongs to Administrators. If the user is the owner already, exclude the file from the virus scanner, or call once from an elevated shell of the same user.";
     private static final String LOCKED = "Unlock the drive (BitLocker) and call again.";
     private static final String ROOM = "Make room on the Windows volume that holds the file.";
   }
