@@ -10,10 +10,15 @@ module org.nixwsl.storage.core {
   requires org.slf4j;
   requires dev.failsafe.core;
   requires org.zeroturnaround.exec;
+  requires com.fasterxml.jackson.jr.ob;
 
   exports org.nixwsl.storage.core.escape to
       org.nixwsl.storage.linux,
       org.nixwsl.storage.windows;
+  exports org.nixwsl.storage.core.guest to
+      org.nixwsl.storage.linux,
+      org.nixwsl.storage.windows,
+      org.nixwsl.storage.testkit;
   exports org.nixwsl.storage.core.io to
       org.nixwsl.storage.linux,
       org.nixwsl.storage.windows;
@@ -25,6 +30,8 @@ module org.nixwsl.storage.core {
       org.nixwsl.storage.windows;
   exports org.nixwsl.storage.core.process to
       org.nixwsl.storage.linux,
+      org.nixwsl.storage.windows;
+  exports org.nixwsl.storage.core.vhdx to
       org.nixwsl.storage.windows;
   exports org.nixwsl.storage.core.run to
       org.nixwsl.storage.linux,

@@ -2,6 +2,7 @@
 @org.jspecify.annotations.NullMarked
 module org.nixwsl.storage.windows {
   requires org.nixwsl.storage.core;
+  requires java.xml;
   requires static org.jspecify;
 
   provides org.nixwsl.storage.core.platform.Platform with

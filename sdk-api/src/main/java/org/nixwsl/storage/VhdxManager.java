@@ -4,14 +4,17 @@ import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Path;
 import org.nixwsl.storage.disk.DiskChannel;
 import org.nixwsl.storage.disk.DiskCheck;
+import org.nixwsl.storage.disk.DiskCopy;
+import org.nixwsl.storage.disk.DiskCopyOptions;
 import org.nixwsl.storage.disk.DiskInfo;
 import org.nixwsl.storage.disk.DiskRepair;
 import org.nixwsl.storage.disk.DiskSpec;
+import org.nixwsl.storage.disk.ParentAccess;
 
 /**
- * Creates, examines, reads, writes and repairs VHDX files on any operating system: no Hyper-V, no
- * administrator, no other program. Format: MS-VHDX, revision 8.0. Thread-safe for different files;
- * two calls that change one file exclude each other, also across processes.
+ * Creates, examines, reads, writes, copies and repairs VHDX files on any operating system: no
+ * Hyper-V, no administrator, no other program. Format: MS-VHDX, revision 8.0. Thread-safe for
+ * different files; two calls that change one file exclude each other, also across processes.
  */
 public interface VhdxManager {
   /**
@@ -44,24 +47,70 @@ public interface VhdxManager {
   DiskInfo inspect(Path file);
 
   /**
-   * Looks for everything that is wrong with a disk. Never changes a byte of it. The codes of the
-   * findings are listed in {@code docs/vhdx-findings.md}.
+   * Looks for everything that is wrong with a disk: structure, block table, log, and for a
+   * differencing disk whether its parents can be read. Never changes a byte of it. The codes of the
+   * findings are listed in {@code docs/vhdx-findings.md}. Only parents in the folder of their child
+   * are opened; one elsewhere is a warning.
    *
    * @throws org.nixwsl.storage.error.DiskException {@code NOT_A_VHDX} if the file is no VHDX at
    *     all; {@code VHDX_IN_USE} if another program writes to it
    * @throws org.nixwsl.storage.error.EnvironmentException {@code NOT_FOUND}, {@code IO_FAILED}
    */
-  DiskCheck check(Path file);
+  default DiskCheck check(Path file) {
+    return check(file, ParentAccess.CHILD_FOLDER);
+  }
+
+  /** {@link #check(Path)}, also of parents that are elsewhere. */
+  DiskCheck check(Path file, ParentAccess parents);
 
   /**
    * Opens the contents of a disk for reading, as a guest would see them. The caller closes the
    * channel; it is not thread-safe. Size and position are those of the virtual disk. The file is
    * locked against writers while it is open.
    *
+   * <p>What a differencing disk does not hold is read from its parent, and so on through up to 64
+   * files, all of them locked. A parent is looked up where the child says, by its relative path
+   * first; on systems other than Windows by that one only. It has to be the one that the child was
+   * made from, by its DataWriteGuid. Only parents in the folder of their child are opened.
+   *
    * @throws org.nixwsl.storage.error.DiskException as {@link #inspect}, also for a log that cannot
-   *     be replayed, and {@code VHDX_UNSUPPORTED} for a differencing disk
+   *     be replayed; {@code VHDX_PARENT_NOT_FOUND}, {@code VHDX_PARENT_OUTSIDE}, {@code
+   *     VHDX_PARENT_MISMATCH}; {@code VHDX_CORRUPT} if a parent is its own child; {@code
+   *     VHDX_UNSUPPORTED} for a chain that is too long
    */
-  SeekableByteChannel openForReading(Path file);
+  default SeekableByteChannel openForReading(Path file) {
+    return openForReading(file, ParentAccess.CHILD_FOLDER);
+  }
+
+  /** {@link #openForReading(Path)}, with the parents that may be opened. */
+  SeekableByteChannel openForReading(Path file, ParentAccess parents);
+
+  /**
+   * Copies what a disk holds to a new disk of the same size, block size and sector sizes. The new
+   * file has a clean log, whatever the source's is, and no blocks of zeros; blocks are in the order
+   * of the disk. A fixed disk gives a fixed one, a differencing disk is merged with its parents
+   * into a dynamic one. The source is not changed by a byte, and is locked against writers.
+   *
+   * <p>The copy appears under its name when all of it is on the device and was read back: the
+   * SHA-256 of its contents is that of the source. It was read through the operating system, which
+   * may have served it from memory. A failure or a cancellation leaves nothing. Metadata and
+   * regions that MS-VHDX does not define are not copied.
+   *
+   * @param target the file to make, ending in {@code .vhdx}; its folder must exist
+   * @throws org.nixwsl.storage.error.ConflictException {@code ALREADY_EXISTS} if the target is
+   *     there
+   * @throws org.nixwsl.storage.error.DiskException as {@link #openForReading(Path)}; {@code
+   *     VHDX_COPY_DAMAGED} if the copy reads back differently; {@code BAD_SETTING} if the name does
+   *     not end in {@code .vhdx}
+   * @throws org.nixwsl.storage.error.EnvironmentException {@code NO_SPACE}, {@code NOT_FOUND},
+   *     {@code IO_FAILED}
+   */
+  DiskCopy copy(Path source, Path target, DiskCopyOptions options, RunOptions run);
+
+  /** {@link #copy(Path, Path, DiskCopyOptions, RunOptions)} that nobody follows. */
+  default DiskCopy copy(Path source, Path target) {
+    return copy(source, target, DiskCopyOptions.ofDefaults(), RunOptions.ofDefaults());
+  }
 
   /**
    * Opens the contents of a dynamic or fixed disk for reading and writing, as a guest would see
@@ -73,8 +122,8 @@ public interface VhdxManager {
    * <p>A crash at any moment leaves a file that can be opened again. It may be longer than the
    * blocks in it need by what was written since the last {@link DiskChannel#force}.
    *
-   * @throws org.nixwsl.storage.error.DiskException as {@link #openForReading}; {@code VHDX_IN_USE}
-   *     if anybody has the file open, for reading too
+   * @throws org.nixwsl.storage.error.DiskException as {@link #openForReading(Path)}; {@code
+   *     VHDX_IN_USE} if anybody has the file open, for reading too
    * @throws org.nixwsl.storage.error.EnvironmentException {@code NOT_FOUND}, {@code IO_FAILED};
    *     {@code NO_SPACE} if replaying the log needs more room
    */

@@ -1,6 +1,8 @@
 package org.nixwsl.storage.disk;
 
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 
 /**
@@ -19,6 +21,10 @@ import java.util.UUID;
  * @param logEntries how many log entries would be replayed; 0 for a clean log
  * @param blocks the payload blocks by state
  * @param parent where the parent is said to be, for a differencing disk
+ * @param parentLocator all that a differencing disk says of its parent, by the keys of MS-VHDX
+ *     section 2.6.2.6; for showing, as characters that could steer a terminal are replaced
+ * @param hostAttributes what Windows keeps of the file that matters for attaching it; empty where
+ *     it cannot be told, as on every other system
  */
 public record DiskInfo(
     DiskType type,
@@ -33,4 +39,32 @@ public record DiskInfo(
     LogState log,
     int logEntries,
     BlockCounts blocks,
-    Optional<String> parent) {}
+    Optional<String> parent,
+    Map<String, String> parentLocator,
+    Optional<Set<HostAttribute>> hostAttributes) {
+  /** Copies the collections. */
+  public DiskInfo {
+    parentLocator = Map.copyOf(parentLocator);
+    hostAttributes = hostAttributes.map(Set::copyOf);
+  }
+
+  /** The same with what the host knows of the file. */
+  public DiskInfo withHostAttributes(Optional<Set<HostAttribute>> attributes) {
+    return new DiskInfo(
+        type,
+        virtualSize,
+        blockSize,
+        logicalSectorSize,
+        physicalSectorSize,
+        diskId,
+        dataWriteGuid,
+        creator,
+        fileSize,
+        log,
+        logEntries,
+        blocks,
+        parent,
+        parentLocator,
+        attributes);
+  }
+}

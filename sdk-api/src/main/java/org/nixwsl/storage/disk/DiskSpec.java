@@ -12,7 +12,14 @@ public interface DiskSpec {
   /** How large the disk looks from inside. A multiple of 1 MiB from 3 MiB to 64 TiB. */
   ByteSize virtualSize();
 
-  /** The unit in which the file grows. A power of two from 1 MiB to 256 MiB. */
+  /**
+   * The unit in which the file grows. A power of two from 1 MiB to 256 MiB; 1 MiB when not said,
+   * for disks of every size, because the journal and the tables of ext4 are spread over the disk
+   * and take a whole block wherever they are. The file begins with a table of 8 bytes for each
+   * block, all of it in its length from the start: 8 MiB for each TiB of the disk at 1 MiB (a disk
+   * of 64 TiB begins with 516 MiB), in the same proportion less for larger blocks. The table is
+   * never held in memory as a whole.
+   */
   @Value.Default
   default ByteSize blockSize() {
     return ByteSize.mebibytes(1);

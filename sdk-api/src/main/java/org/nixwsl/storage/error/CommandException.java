@@ -1,6 +1,7 @@
 package org.nixwsl.storage.error;
 
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** A program that the SDK started failed. Carries what is needed to repeat and report it. */
 public final class CommandException extends StorageSdkException {
@@ -19,7 +20,22 @@ public final class CommandException extends StorageSdkException {
    * @param output the beginning and the end of what it printed, at most a few thousand characters
    */
   public CommandException(Problem problem, List<String> command, int exitCode, String output) {
-    super(problem, null);
+    this(command, exitCode, output, problem, null);
+  }
+
+  /** The same with the failure that caused it. */
+  public CommandException(
+      Problem problem, List<String> command, int exitCode, String output, Throwable cause) {
+    this(command, exitCode, output, problem, cause);
+  }
+
+  private CommandException(
+      List<String> command,
+      int exitCode,
+      String output,
+      Problem problem,
+      @Nullable Throwable cause) {
+    super(problem, cause);
     this.command = command.toArray(String[]::new);
     this.exitCode = exitCode;
     this.output = output;

@@ -18,6 +18,8 @@ public enum ErrorCode {
   COMMAND_FAILED,
   /** A program that the SDK started did not end in time and was killed with its children. */
   COMMAND_TIMED_OUT,
+  /** The program that works inside an instance ended, fell silent or could not be started. */
+  GUEST_LOST,
   /** The caller cancelled, or the calling thread was interrupted. */
   CANCELLED,
   /** A file could not be read or written. */
@@ -41,6 +43,14 @@ public enum ErrorCode {
   VHDX_IN_USE,
   /** The sizes asked for are outside what a VHDX can have. */
   VHDX_BAD_GEOMETRY,
+  /** The parent of a differencing disk is at none of the places that the disk names. */
+  VHDX_PARENT_NOT_FOUND,
+  /** The parent of a differencing disk is said to be outside the folder of the disk. */
+  VHDX_PARENT_OUTSIDE,
+  /** What is in the place of the parent is not the disk that the child was made from. */
+  VHDX_PARENT_MISMATCH,
+  /** What was read back from the copy of a disk differs from what was written. */
+  VHDX_COPY_DAMAGED,
 
   /** The device, file system or mount point is not what it was expected to be. */
   WRONG_STORAGE,

@@ -1,5 +1,6 @@
 package org.nixwsl.storage.core;
 
+import java.util.Comparator;
 import java.util.Optional;
 import java.util.ServiceLoader;
 import org.jspecify.annotations.Nullable;
@@ -38,7 +39,7 @@ final class Engine implements StorageSdk {
         ServiceLoader.load(Platform.class, Engine.class.getClassLoader()).stream()
             .map(ServiceLoader.Provider::get)
             .filter(Platform::suitsThisMachine)
-            .findFirst());
+            .max(Comparator.comparing(Platform::wasAskedFor)));
   }
 
   Engine(Optional<Platform> platform) {

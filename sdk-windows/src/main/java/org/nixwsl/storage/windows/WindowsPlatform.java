@@ -1,40 +1,83 @@
 package org.nixwsl.storage.windows;
 
+import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
 import org.nixwsl.storage.StoreVerifier;
 import org.nixwsl.storage.WslMounter;
 import org.nixwsl.storage.core.platform.Platform;
 import org.nixwsl.storage.core.platform.StoreHost;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Ticker;
+import org.nixwsl.storage.core.vhdx.VhdxEngine;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.windows.task.LogonTasks;
+import org.nixwsl.storage.windows.wsl.WslExe;
+import org.nixwsl.storage.windows.wsl.WslRunner;
 
 /**
  * What Windows brings: the way to mount, through {@code wsl.exe}. Stores are Linux files and are
  * read and written inside an instance. Thread-safe.
+ *
+ * <p>The environment variable {@code NIXWSL_WSL} names another program in the place of {@code
+ * wsl.exe}, and {@code NIXWSL_SCHTASKS} one in the place of {@code schtasks.exe}. With the first
+ * this platform is used on Linux too, where the program is a simulator.
  */
 public final class WindowsPlatform implements Platform {
-  private final String wslProgram;
+  private final Optional<String> named;
+  private final Function<ProcessRunner, WslRunner> wsl;
+  private final Path directory;
+  private final Map<String, String> environment;
 
-  /** For this machine's {@code wsl.exe}, found on the system path. */
+  /** For this machine's {@code wsl.exe}, found on the system path, or the one that is named. */
   public WindowsPlatform() {
-    this("wsl.exe");
+    this(System.getenv());
   }
 
-  WindowsPlatform(String wslProgram) {
-    this.wslProgram = wslProgram;
+  WindowsPlatform(Map<String, String> environment) {
+    this.named = Optional.ofNullable(environment.get("NIXWSL_WSL")).filter(s -> !s.isBlank());
+    this.wsl = processes -> WslRunner.ofProgram(processes, named.orElse("wsl.exe"));
+    this.directory = HostDirectory.ofThisUser(environment);
+    this.environment = Map.copyOf(environment);
+  }
+
+  /**
+   * With something else in the place of {@code wsl.exe}, for tests.
+   *
+   * @param directory where locks and notes are kept
+   */
+  public WindowsPlatform(WslRunner wsl, Path directory, Map<String, String> environment) {
+    this.named = Optional.empty();
+    this.wsl = processes -> wsl;
+    this.directory = directory;
+    this.environment = Map.copyOf(environment);
   }
 
   @Override
   public boolean suitsThisMachine() {
-    return System.getProperty("os.name", "").toLowerCase(Locale.ROOT).startsWith("windows");
+    return named.isPresent()
+        || System.getProperty("os.name", "").toLowerCase(Locale.ROOT).startsWith("windows");
+  }
+
+  @Override
+  public boolean wasAskedFor() {
+    return named.isPresent();
   }
 
   @Override
   public WslMounter mounter(ProcessRunner processes, Ticker ticker) {
-    return new WslExeMounter(new WslExe(processes, wslProgram), ticker, WslExeMounter.PATIENCE);
+    HostDirectory host = new HostDirectory(directory);
+    String schtasks = environment.getOrDefault("NIXWSL_SCHTASKS", "schtasks.exe");
+    return new WslExeMounter(
+        new WslExe(wsl.apply(processes)),
+        host,
+        new VhdxEngine(ticker),
+        new LogonTasks(processes, schtasks, environment, host::made),
+        ticker);
   }
 
   @Override

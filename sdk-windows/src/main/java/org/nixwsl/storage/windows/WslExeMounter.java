@@ -2,296 +2,216 @@ package org.nixwsl.storage.windows;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.nixwsl.storage.RunOptions;
+import org.nixwsl.storage.VhdxManager;
 import org.nixwsl.storage.WslMounter;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.Ticker;
-import org.nixwsl.storage.error.ConflictException;
-import org.nixwsl.storage.error.DiskException;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
-import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.migrate.Stage;
+import org.nixwsl.storage.mount.BootState;
 import org.nixwsl.storage.mount.MountedStorage;
+import org.nixwsl.storage.mount.Persistence;
 import org.nixwsl.storage.mount.SharedStorage;
 import org.nixwsl.storage.mount.StorageLocation;
+import org.nixwsl.storage.mount.WslInstance;
+import org.nixwsl.storage.windows.guest.DiskView;
+import org.nixwsl.storage.windows.guest.Guests;
+import org.nixwsl.storage.windows.guest.MountEntry;
+import org.nixwsl.storage.windows.task.LogonTasks;
+import org.nixwsl.storage.windows.wsl.WslDistribution;
+import org.nixwsl.storage.windows.wsl.WslExe;
+import org.nixwsl.storage.windows.wsl.WslExe.WslDisk;
 
 /**
- * Mounts a VHDX through {@code wsl.exe} and believes nothing that it says of success: each mount
- * ends with a look at the mount table and the disk from inside an instance.
- *
- * <p>Calls of one object exclude each other. Not yet: across processes; blank disks; mending a
- * mount that WSL still lists after an instance took it away; detaching a disk that turns out to be
- * the wrong one.
+ * Mounts disks through {@code wsl.exe} and believes nothing that it says of success: each mount
+ * ends with a look at the mount table and the disk from inside an instance. Calls for one disk
+ * exclude each other, also across the processes of one user. Thread-safe.
  */
 final class WslExeMounter implements WslMounter {
-  /** WSL does not try again to attach a VHDX that something holds: a scanner, a backup. */
-  static final Duration PATIENCE = Duration.ofSeconds(30);
-
-  private static final String TYPE = "ext4";
-
   private final WslExe wsl;
+  private final Guests guests;
+  private final HostDirectory host;
+  private final VhdxManager vhdx;
+  private final LogonTasks tasks;
   private final Ticker ticker;
-  private final Duration patience;
 
-  WslExeMounter(WslExe wsl, Ticker ticker, Duration patience) {
+  WslExeMounter(WslExe wsl, HostDirectory host, VhdxManager vhdx, LogonTasks tasks, Ticker ticker) {
     this.wsl = wsl;
+    this.guests = new Guests(wsl);
+    this.host = host;
+    this.vhdx = vhdx;
+    this.tasks = tasks;
     this.ticker = ticker;
-    this.patience = patience;
   }
 
   @Override
-  public synchronized MountedStorage ensureMounted(SharedStorage storage, RunOptions options) {
-    Path file = vhdx(storage);
-    return Operation.run(
-        "mount " + file,
+  public MountedStorage ensureMounted(SharedStorage storage, RunOptions options) {
+    return onDisk(
+        "mount",
+        storage,
         options,
-        ticker,
-        Map.of(Stage.ATTACH, 1.0),
-        operation ->
-            operation.stage(
-                Stage.ATTACH,
-                progress -> {
-                  String path = WindowsPath.finalPath(file);
-                  String what = "Cannot mount " + path + " in WSL";
-                  WslAnswer answer =
-                      operation.retrying(
-                          "mount " + path,
-                          patience,
-                          () -> mountOnce(path, storage, what, operation));
-                  WslGuest guest = guest(what, operation);
-                  return mounted(guest, storage, operation)
-                      .orElseThrow(() -> notMounted(what, storage, answer));
-                }));
+        Stage.ATTACH,
+        (disk, operation) -> new MountAttempt(wsl, guests, host, storage, disk, operation).run());
   }
 
   @Override
   public MountedStorage prepareBlankDisk(SharedStorage storage, RunOptions options) {
-    throw new EnvironmentException(
-        Problem.of(
-            ErrorCode.UNSUPPORTED_PLATFORM,
-            "Preparing a blank disk through wsl.exe is not there yet.",
-            "Make an ext4 file system on "
-                + vhdx(storage)
-                + " with the SDK on Linux, then mount it here."));
+    if (!(storage.location() instanceof StorageLocation.VhdxFile vhdxFile)) {
+      throw cannot("Only a VHDX file is formatted, not " + storage.location());
+    }
+    return onDisk(
+        "prepare",
+        storage,
+        options,
+        Stage.ATTACH,
+        (disk, operation) -> {
+          UUID uuid =
+              new BlankDisk(wsl, guests, vhdx, storage, disk, operation).format(vhdxFile.file());
+          host.remember(disk.path(), uuid);
+          SharedStorage formatted =
+              SharedStorage.builder()
+                  .location(storage.location())
+                  .mountName(storage.mountName())
+                  .fileSystemUuid(uuid)
+                  .build();
+          return new MountAttempt(wsl, guests, host, formatted, disk, operation).run();
+        });
   }
 
   @Override
-  public synchronized void unmount(SharedStorage storage, RunOptions options) {
+  public void unmount(SharedStorage storage, RunOptions options) {
     if (storage.location() instanceof StorageLocation.MountedDirectory) {
       return;
     }
-    Path file = vhdx(storage);
-    Operation.run(
-        "unmount " + file,
+    onDisk(
+        "unmount",
+        storage,
         options,
-        ticker,
-        Map.of(Stage.DETACH, 1.0),
-        operation ->
-            operation.stage(
-                Stage.DETACH,
-                progress -> {
-                  String path = WindowsPath.lastKnownPath(file);
-                  refuseWhileInUse(path, storage, operation);
-                  WslAnswer answer =
-                      operation.retrying(
-                          "unmount " + path, patience, () -> unmountOnce(path, operation));
-                  return answer.exitCode();
-                }));
+        Stage.DETACH,
+        (disk, operation) -> {
+          new Detachment(wsl, guests, host, storage, disk, operation).run();
+          return Boolean.TRUE;
+        });
   }
 
   @Override
-  public synchronized Optional<MountedStorage> state(SharedStorage storage) {
-    vhdx(storage);
+  public Optional<MountedStorage> state(SharedStorage storage) {
+    requireDisk(storage);
     return Operation.run(
         "look for " + storage.mountName(),
         RunOptions.ofDefaults(),
         ticker,
         Map.of(),
+        // Looking must not start anything: without a running instance nothing is mounted that
+        // anyone could use.
+        operation ->
+            guests.lookWithoutStarting(operation).flatMap(seen -> mounted(seen.view(), storage)));
+  }
+
+  @Override
+  public List<WslInstance> instances() {
+    return Operation.quiet(
+        "list the instances",
+        operation ->
+            wsl.list(operation).stream()
+                .map(
+                    row ->
+                        new WslInstance(
+                            row.name(),
+                            row.state() == WslDistribution.State.RUNNING,
+                            row.version(),
+                            row.isDefault()))
+                .toList());
+  }
+
+  @Override
+  public List<BootState> bootStates() {
+    return Operation.quiet(
+        "ask how the instances booted",
         operation -> {
-          // Looking must not start anything: without a running instance nothing is mounted that
-          // anyone could use.
+          List<BootState> states = new ArrayList<>();
           for (String name : wsl.running(operation)) {
-            if (WslDistribution.belongsToAProgram(name)) {
-              continue;
-            }
-            WslGuest guest = new WslGuest(wsl, name);
-            Optional<MountEntry> entry =
-                MountEntry.ofShare(storage.mountName(), guest.mounts(operation));
-            if (entry.isPresent() && entry.get().type().equals(TYPE)) {
-              UUID uuid = guest.fileSystemUuid(entry.get().source(), operation);
-              return storage.fileSystemUuid().filter(wanted -> !wanted.equals(uuid)).isPresent()
-                  ? Optional.<MountedStorage>empty()
-                  : Optional.of(mounted(entry.get(), uuid));
+            if (!WslDistribution.belongsToAProgram(name)) {
+              guests.of(name).bootState(operation).ifPresent(states::add);
             }
           }
-          return Optional.empty();
+          return states;
         });
   }
 
-  /** The answer to a mount that may have come to something; the rest is thrown. */
-  private WslAnswer mountOnce(String path, SharedStorage storage, String what, Operation operation)
-      throws IOException, InterruptedException {
-    WslAnswer answer = wsl.mountVhd(path, storage.mountName(), TYPE, operation);
-    if (answer.wslFailed() && !answer.isTo(WslError.Treatment.DONE)) {
-      throw answer.failure(what);
-    }
-    return answer;
+  @Override
+  public Persistence persistence() {
+    return tasks;
   }
 
-  private WslAnswer unmountOnce(String path, Operation operation)
-      throws IOException, InterruptedException {
-    WslAnswer answer = wsl.unmount(path, operation);
-    boolean notAttached =
-        answer
-            .report()
-            .filter(report -> report.within("DetachDisk"))
-            .flatMap(WslReport::error)
-            .filter(error -> error == WslError.ERROR_FILE_NOT_FOUND)
-            .isPresent();
-    if (answer.ok() || notAttached) {
-      return answer;
-    }
-    if (answer.report().isEmpty()) {
-      // Linux refused to unmount; the text says why, in the language of Windows.
-      throw busy("WSL cannot unmount " + path + ": an instance has files open on it");
-    }
-    throw answer.failure("Cannot detach " + path + " from WSL");
+  private static Optional<MountedStorage> mounted(DiskView view, SharedStorage storage) {
+    Optional<MountEntry> share =
+        view.share(storage.mountName()).filter(e -> e.type().equals(MountAttempt.TYPE));
+    Optional<UUID> uuid =
+        share.flatMap(entry -> view.disk(entry.device())).flatMap(DiskView.Disk::uuid);
+    boolean other =
+        uuid.isEmpty() || storage.fileSystemUuid().filter(w -> !w.equals(uuid.get())).isPresent();
+    return share
+        .filter(entry -> !other)
+        .map(
+            entry ->
+                new MountedStorage(
+                    Path.of(entry.mountPoint()), entry.source(), uuid, entry.type()));
   }
 
-  /** The proof. Empty if nothing is mounted there. */
-  private static Optional<MountedStorage> mounted(
-      WslGuest guest, SharedStorage storage, Operation operation)
-      throws IOException, InterruptedException {
-    Optional<MountEntry> found = MountEntry.ofShare(storage.mountName(), guest.mounts(operation));
-    if (found.isEmpty()) {
-      return Optional.empty();
-    }
-    MountEntry entry = found.get();
-    if (!entry.type().equals(TYPE)) {
-      throw wrong(entry.mountPoint() + " holds " + entry.type() + " and not " + TYPE);
-    }
-    if (!entry.writable()) {
-      throw wrong(entry.mountPoint() + " is mounted read-only, as after an error of the disk");
-    }
-    UUID uuid = guest.fileSystemUuid(entry.source(), operation);
-    Optional<UUID> wanted = storage.fileSystemUuid();
-    if (wanted.isPresent() && !wanted.get().equals(uuid)) {
-      throw wrong(entry.mountPoint() + " is the file system " + uuid + ", not " + wanted.get());
-    }
-    return Optional.of(mounted(entry, uuid));
+  /** What is done with a disk while nobody else does such a thing. */
+  @FunctionalInterface
+  private interface DiskWork<T> {
+    T run(WslDisk disk, Operation operation) throws IOException, InterruptedException;
   }
 
-  private static MountedStorage mounted(MountEntry entry, UUID uuid) {
-    return new MountedStorage(
-        Path.of(entry.mountPoint()), entry.source(), Optional.of(uuid), entry.type());
+  private <T> T onDisk(
+      String verb, SharedStorage storage, RunOptions options, Stage stage, DiskWork<T> work) {
+    requireDisk(storage);
+    return Operation.run(
+        verb + " " + storage.location(),
+        options,
+        ticker,
+        Map.of(stage, 1.0),
+        operation ->
+            operation.stage(
+                stage,
+                progress -> {
+                  WslDisk disk = disk(storage, stage == Stage.DETACH);
+                  return host.exclusively(disk.path(), operation, () -> work.run(disk, operation));
+                }));
   }
 
-  /** An instance to look from; the default one is started if none runs. */
-  private WslGuest guest(String what, Operation operation)
-      throws IOException, InterruptedException {
-    Comparator<WslDistribution> order =
-        Comparator.comparing((WslDistribution d) -> d.state() != WslDistribution.State.RUNNING)
-            .thenComparing(d -> !d.isDefault());
-    return wsl.list(operation).stream()
-        .filter(distribution -> distribution.version() == 2)
-        .filter(distribution -> !WslDistribution.belongsToAProgram(distribution.name()))
-        .min(order)
-        .map(distribution -> new WslGuest(wsl, distribution.name()))
-        .orElseThrow(
-            () ->
-                new EnvironmentException(
-                    Problem.of(
-                        ErrorCode.DISTRO_NOT_FOUND,
-                        what + ": this Windows user has no WSL 2 instance.",
-                        "Install one, or call as the user who owns it.")));
-  }
-
-  /**
-   * WSL unmounts its share even while an instance has a directory of the disk bound on {@code
-   * /nix}, and then pulls the disk out from under it. So no instance may have a mount of it.
-   */
-  private void refuseWhileInUse(String path, SharedStorage storage, Operation operation)
-      throws IOException, InterruptedException {
-    List<WslGuest> guests =
-        wsl.running(operation).stream().map(name -> new WslGuest(wsl, name)).toList();
-    List<List<MountEntry>> tables = new ArrayList<>();
-    for (WslGuest guest : guests) {
-      tables.add(guest.mounts(operation));
+  private static WslDisk disk(SharedStorage storage, boolean evenIfGone) throws IOException {
+    if (storage.location() instanceof StorageLocation.PhysicalDisk physical) {
+      return new WslDisk(physical.device(), false, physical.partition());
     }
-    Optional<String> device =
-        tables.stream()
-            .flatMap(table -> MountEntry.ofShare(storage.mountName(), table).stream())
-            .map(MountEntry::device)
-            .findFirst();
-    for (int i = 0; i < guests.size(); i++) {
-      for (MountEntry entry : tables.get(i)) {
-        // Where the share is gone a bound /nix cannot be told from one of another disk: refused.
-        boolean uses =
-            device.isPresent()
-                ? entry.device().equals(device.get()) && !entry.isShare(storage.mountName())
-                : entry.mountPoint().equals("/nix") && !entry.root().equals("/nix");
-        if (uses) {
-          throw busy(
-              "The WSL instance "
-                  + guests.get(i).distribution()
-                  + " has a directory of "
-                  + path
-                  + " mounted on "
-                  + entry.mountPoint());
-        }
-      }
-    }
-  }
-
-  private static Path vhdx(SharedStorage storage) {
     if (storage.location() instanceof StorageLocation.VhdxFile vhdx) {
-      return vhdx.file();
+      return WslDisk.ofFile(
+          evenIfGone ? WindowsPath.lastKnownPath(vhdx.file()) : WindowsPath.finalPath(vhdx.file()));
     }
-    throw new EnvironmentException(
+    throw cannot("Storage at " + storage.location() + " cannot be mounted from Windows");
+  }
+
+  private static void requireDisk(SharedStorage storage) {
+    if (storage.location() instanceof StorageLocation.MountedDirectory) {
+      throw cannot("Storage at " + storage.location() + " cannot be mounted from Windows");
+    }
+  }
+
+  private static EnvironmentException cannot(String what) {
+    return new EnvironmentException(
         Problem.of(
             ErrorCode.UNSUPPORTED_PLATFORM,
-            "Storage at " + storage.location() + " cannot be mounted from Windows.",
+            what + ".",
             "Use a VHDX file, or call the SDK inside the instance."));
-  }
-
-  private static DiskException notMounted(String what, SharedStorage storage, WslAnswer answer) {
-    boolean stale = answer.isTo(WslError.Treatment.DONE);
-    String why =
-        stale
-            ? "WSL lists the disk as attached, but nothing is mounted on "
-            : "the disk is attached, but Linux could not mount it on ";
-    Problem problem =
-        Problem.of(
-            stale ? ErrorCode.NOT_MOUNTED : ErrorCode.WRONG_STORAGE,
-            what + ": " + why + "wsl/" + storage.mountName() + ".",
-            stale
-                ? WslError.WSL_E_DISK_ALREADY_MOUNTED.remedy()
-                : "If it is a blank disk, prepare it; if not, check its file system. Detach it with"
-                    + " unmount.");
-    return new DiskException(problem.leaving(StateLeft.NEEDS_CLEANUP));
-  }
-
-  private static DiskException wrong(String what) {
-    return new DiskException(
-        Problem.of(
-                ErrorCode.WRONG_STORAGE,
-                what + ".",
-                "Detach what is mounted there with `wsl --unmount PATH` and call again.")
-            .leaving(StateLeft.NEEDS_CLEANUP));
-  }
-
-  private static ConflictException busy(String what) {
-    return new ConflictException(
-        Problem.of(
-            ErrorCode.STORAGE_BUSY, what + ".", WslError.WSL_E_DISK_UNMOUNT_FAILED.remedy()));
   }
 }

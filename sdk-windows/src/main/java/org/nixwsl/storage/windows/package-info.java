@@ -1,7 +1,7 @@
 /**
- * Everything that is true only on Windows. Hides {@code wsl.exe}: its arguments, its encodings, its
- * exit codes and its error symbols. Read {@link org.nixwsl.storage.windows.WslExe} first, then
- * {@link org.nixwsl.storage.windows.WslExeMounter}.
+ * Everything that is true only on Windows: how a disk is mounted through {@code wsl.exe}, proven,
+ * prepared, and mounted again at each logon. Read {@link org.nixwsl.storage.windows.WslExeMounter}
+ * first.
  */
 @org.jspecify.annotations.NullMarked
 package org.nixwsl.storage.windows;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.Locale;
+import java.util.Map;
 import java.util.ServiceLoader;
 import org.junit.jupiter.api.Test;
 import org.nixwsl.storage.core.platform.Platform;
@@ -13,7 +14,7 @@ import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.StorageSdkException;
 
 class WindowsPlatformTest {
-  private final Platform platform = new WindowsPlatform();
+  private final Platform platform = new WindowsPlatform(Map.of());
 
   @Test
   void isFoundAsAService() {

@@ -1,6 +1,7 @@
 package org.nixwsl.storage.examples.nixwsl;
 
 import java.util.Objects;
+import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.config.NixModuleSettings;
@@ -32,6 +33,12 @@ final class ModuleOptions {
   private @Nullable MountName mountName;
 
   @Option(
+      names = "--fs-uuid",
+      paramLabel = "UUID",
+      description = "The UUID of the disk's file system, by which a boot mounts it if WSL has not.")
+  private @Nullable UUID fileSystemUuid;
+
+  @Option(
       names = "--wait",
       defaultValue = "15",
       paramLabel = "SECONDS",
@@ -47,6 +54,7 @@ final class ModuleOptions {
         .storageId(Objects.requireNonNull(storageId))
         .mountName(Objects.requireNonNull(mountName))
         .waitSeconds(waitSeconds)
+        .fileSystemUuid(Optional.ofNullable(fileSystemUuid))
         .build();
   }
 }

@@ -11,15 +11,21 @@ import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.StorageSdk;
 import org.nixwsl.storage.disk.BlockCounts;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskChannel;
 import org.nixwsl.storage.disk.DiskCheck;
+import org.nixwsl.storage.disk.DiskCopy;
+import org.nixwsl.storage.disk.DiskCopyOptions;
 import org.nixwsl.storage.disk.DiskInfo;
 import org.nixwsl.storage.disk.DiskRepair;
 import org.nixwsl.storage.disk.DiskSpec;
+import org.nixwsl.storage.disk.ParentAccess;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -29,7 +35,7 @@ import picocli.CommandLine.Parameters;
 /** {@code nixwsl vhdx}: virtual disk files. */
 @Command(
     name = "vhdx",
-    description = "Create, examine, read, write and repair virtual disk files (VHDX).")
+    description = "Create, examine, read, write, copy and repair virtual disk files (VHDX).")
 final class VhdxCommand {
   private static final int BUFFER = 1 << 20;
 
@@ -91,9 +97,10 @@ final class VhdxCommand {
       description = "Look for everything that is wrong with a disk. Exit 1: errors were found.")
   int check(
       @Parameters(paramLabel = "FILE", description = "A VHDX file.") Path file,
+      @Mixin Parents parents,
       @Mixin Output output) {
     try (StorageSdk sdk = StorageSdk.open()) {
-      DiskCheck check = sdk.vhdx().check(file);
+      DiskCheck check = sdk.vhdx().check(file, parents.access());
       output.print(
           Output.object(
               "status",
@@ -128,12 +135,13 @@ final class VhdxCommand {
           ByteSize offset,
       @Option(names = "--length", paramLabel = "SIZE", description = "To the end when not given.")
           @Nullable ByteSize length,
+      @Mixin Parents parents,
       @Mixin Output output)
       throws IOException {
     // Standard output carries the bytes, so that there is no JSON to print.
     PrintStream bytes = System.out;
     try (StorageSdk sdk = StorageSdk.open();
-        SeekableByteChannel disk = sdk.vhdx().openForReading(file)) {
+        SeekableByteChannel disk = sdk.vhdx().openForReading(file, parents.access())) {
       long from = offset.bytes();
       long rest = disk.size() - from;
       long wanted = Optional.ofNullable(length).map(ByteSize::bytes).orElse(Math.max(0, rest));
@@ -196,6 +204,60 @@ final class VhdxCommand {
               done.regionTableRewritten()),
           out -> print(out, done));
       return NixWsl.OK;
+    }
+  }
+
+  @Command(
+      name = "copy",
+      description =
+          "Copy what a disk holds to a new disk, and read it back. A child is merged with its"
+              + " parents.")
+  int copy(
+      @Parameters(paramLabel = "SRC", description = "A VHDX file.") Path source,
+      @Parameters(paramLabel = "DST", description = "The file to make; ends in .vhdx.") Path target,
+      @Option(
+              names = "--new-identity",
+              description = "Give the copy ids of its own, so that both may be attached at once.")
+          boolean newIdentity,
+      @Mixin Parents parents,
+      @Mixin Output output) {
+    try (StorageSdk sdk = StorageSdk.open()) {
+      DiskCopyOptions options =
+          DiskCopyOptions.builder().newIdentity(newIdentity).parents(parents.access()).build();
+      DiskCopy copy = sdk.vhdx().copy(source, target, options, output.following());
+      output.print(
+          Output.object(
+              "dataBytes",
+              copy.dataBytes().bytes(),
+              "contentsDigest",
+              copy.contentsDigest(),
+              "durationMillis",
+              copy.duration().toMillis(),
+              "disk",
+              json(copy.disk())),
+          out -> {
+            out.printf(
+                "%s copied and read back in %s%n", copy.dataBytes(), Output.time(copy.duration()));
+            out.printf("contents digest %s%n", copy.contentsDigest());
+            print(out, copy.disk());
+          });
+      return NixWsl.OK;
+    }
+  }
+
+  /** The option of commands that read a differencing disk. */
+  static final class Parents {
+    @Option(
+        names = "--parents-anywhere",
+        description =
+            "Also read parents of a differencing disk that are outside the folder of their child."
+                + " Only for files that you trust: they name what is read.")
+    private boolean anywhere;
+
+    Parents() {}
+
+    ParentAccess access() {
+      return anywhere ? ParentAccess.ANYWHERE : ParentAccess.CHILD_FOLDER;
     }
   }
 
@@ -281,6 +343,18 @@ final class VhdxCommand {
                 "undefined",
                 b.undefined()));
     info.parent().ifPresent(parent -> json.put("parent", parent));
+    if (!info.parentLocator().isEmpty()) {
+      json.put("parentLocator", new TreeMap<>(info.parentLocator()));
+    }
+    info.hostAttributes()
+        .ifPresent(
+            attributes ->
+                json.put(
+                    "hostAttributes",
+                    attributes.stream()
+                        .sorted()
+                        .map(a -> Output.object("name", Output.camel(a), "meaning", a.meaning()))
+                        .toList()));
     return json;
   }
 
@@ -302,6 +376,26 @@ final class VhdxCommand {
         info.blocks().total() - info.blocks().fullyPresent() - info.blocks().partiallyPresent(),
         info.blocks().total());
     info.parent().ifPresent(parent -> out.printf("parent          %s%n", parent));
+    new TreeMap<>(info.parentLocator())
+        .forEach((key, value) -> out.printf("  %s: %s%n", key, value));
+    out.printf("host attributes %s%n", hostAttributes(info));
+    info.hostAttributes().stream()
+        .flatMap(Set::stream)
+        .sorted()
+        .forEach(attribute -> out.printf("  %s%n", attribute.meaning()));
+  }
+
+  private static String hostAttributes(DiskInfo info) {
+    return info.hostAttributes()
+        .map(
+            attributes ->
+                attributes.isEmpty()
+                    ? "none that matters"
+                    : attributes.stream()
+                        .sorted()
+                        .map(Output::camel)
+                        .collect(Collectors.joining(", ")))
+        .orElse("not available on this system");
   }
 
   private static void print(PrintWriter out, DiskRepair done) {

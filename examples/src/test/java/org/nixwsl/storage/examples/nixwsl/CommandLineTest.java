@@ -105,6 +105,22 @@ class CommandLineTest {
     assertThat(Cli.run("vhdx", "repair", disk).out()).contains("nothing to repair");
   }
 
+  @Test
+  void copiesADiskAndTellsItsDigest(@TempDir Path folder) throws Exception {
+    Path disk = folder.resolve("x.vhdx");
+    Path copy = folder.resolve("y.vhdx");
+    Cli.run("vhdx", "create", disk, "--size", "4M");
+    withInput(new byte[] {1, 2, 3}, () -> Cli.run("vhdx", "write", disk, "--offset", "2M"));
+    Cli copied = Cli.run("vhdx", "copy", disk, copy, "--new-identity", "--json");
+    assertThat(copied.exitCode()).isZero();
+    assertThat(copied.json()).containsEntry("dataBytes", 1 << 20);
+    assertThat((String) copied.json().get("contentsDigest")).matches("[0-9a-f]{64}");
+    assertThat(Cli.run("vhdx", "check", copy).exitCode()).isZero();
+    assertThat(Cli.run("vhdx", "copy", disk, copy).exitCode()).isEqualTo(NixWsl.FAILED);
+    assertThat(Cli.run("vhdx", "copy", disk).exitCode()).isEqualTo(NixWsl.USAGE);
+    assertThat(Cli.run("vhdx", "inspect", copy).out()).contains("host attributes");
+  }
+
   private static Cli withInput(byte[] bytes, Supplier<Cli> run) {
     InputStream before = System.in;
     System.setIn(new ByteArrayInputStream(bytes));

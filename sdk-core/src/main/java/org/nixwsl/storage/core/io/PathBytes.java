@@ -56,6 +56,35 @@ public final class PathBytes {
     return out.toString();
   }
 
+  /**
+   * The path of these bytes: what {@link #of} gives for it is the same bytes, save that slashes
+   * which mean nothing are dropped.
+   *
+   * @param absolute the bytes of an absolute path, with none that is zero
+   * @throws IllegalArgumentException if it is not absolute or has a zero byte
+   */
+  public static Path toAbsolutePath(byte[] absolute) {
+    if (absolute.length == 0 || absolute[0] != '/') {
+      throw new IllegalArgumentException("Not an absolute path: " + printable(absolute));
+    }
+    Path root = Path.of("/");
+    if (!root.getFileSystem().supportedFileAttributeViews().contains("unix")) {
+      return Path.of(new String(absolute, StandardCharsets.UTF_8));
+    }
+    StringBuilder uri = new StringBuilder("file://");
+    for (byte b : absolute) {
+      if (b == 0) {
+        throw new IllegalArgumentException("A zero byte in a path: " + printable(absolute));
+      }
+      if (b == '/') {
+        uri.append('/');
+      } else {
+        uri.append(String.format(Locale.ROOT, "%%%02X", b & 0xff));
+      }
+    }
+    return Path.of(URI.create(uri.toString()));
+  }
+
   private static boolean ascii(String text) {
     for (int i = 0; i < text.length(); i++) {
       if (text.charAt(i) >= 0x80) {

@@ -13,6 +13,11 @@ public interface Platform {
   /** Whether this is the operating system that the implementation is for. */
   boolean suitsThisMachine();
 
+  /** Whether the user named it, so that it comes before others that suit the machine. */
+  default boolean wasAskedFor() {
+    return false;
+  }
+
   /** How storage is attached and mounted here. */
   WslMounter mounter(ProcessRunner processes, Ticker ticker);
 

@@ -2,6 +2,7 @@ package org.nixwsl.storage.core.process;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
@@ -51,7 +52,8 @@ public final class ProcessRunner {
     private final byte[] stdout;
     private final byte[] stderr;
 
-    Result(int exitCode, byte[] stdout, byte[] stderr) {
+    /** What something else than a process of this machine left; the arrays are not copied. */
+    public Result(int exitCode, byte[] stdout, byte[] stderr) {
       this.exitCode = exitCode;
       this.stdout = stdout;
       this.stderr = stderr;
@@ -145,7 +147,8 @@ public final class ProcessRunner {
 
   /**
    * Starts a program that runs until it is closed. Its standard input stays open until then: a
-   * child such as {@code flock FILE cat} ends by itself when this process dies.
+   * child such as {@code flock FILE cat} ends by itself when this process dies. Its standard error
+   * goes nowhere.
    */
   public RunningProcess startLasting(Command command) {
     LOG.debug("start lasting {}", command.argv());
@@ -153,9 +156,38 @@ public final class ProcessRunner {
         new ProcessBuilder(command.argv()).redirectError(ProcessBuilder.Redirect.DISCARD);
     builder.environment().putAll(command.environment());
     try {
-      return new RunningProcess(builder.start());
+      return new RunningProcess(builder.start(), new BoundedOutput(0));
     } catch (IOException e) {
       throw missing(command, e);
+    }
+  }
+
+  /**
+   * {@link #startLasting} for a program that is talked with: what it prints on standard error is
+   * read along, and its beginning kept for messages.
+   */
+  public RunningProcess startTalking(Command command) {
+    LOG.debug("start talking with {}", command.argv().get(0));
+    ProcessBuilder builder = new ProcessBuilder(command.argv());
+    builder.environment().putAll(command.environment());
+    try {
+      Process process = builder.start();
+      BoundedOutput complaints = new BoundedOutput(2 * SHOWN_CHARACTERS);
+      Thread reader =
+          new Thread(() -> drain(process.getErrorStream(), complaints), "nixwsl-stderr");
+      reader.setDaemon(true);
+      reader.start();
+      return new RunningProcess(process, complaints);
+    } catch (IOException e) {
+      throw missing(command, e);
+    }
+  }
+
+  private static void drain(InputStream from, BoundedOutput to) {
+    try (from) {
+      from.transferTo(to);
+    } catch (IOException e) {
+      LOG.debug("standard error was closed", e); // the program was killed
     }
   }
 

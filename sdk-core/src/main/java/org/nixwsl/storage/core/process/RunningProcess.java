@@ -3,6 +3,7 @@ package org.nixwsl.storage.core.process;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -11,12 +12,22 @@ import java.util.concurrent.TimeUnit;
  */
 public final class RunningProcess implements AutoCloseable {
   private final Process process;
+  private final BoundedOutput complaints;
 
-  RunningProcess(Process process) {
+  RunningProcess(Process process, BoundedOutput complaints) {
     this.process = process;
+    this.complaints = complaints;
   }
 
-  /** What it prints. Standard error goes nowhere. */
+  /**
+   * The beginning of what it printed on standard error so far, malformed UTF-8 as U+FFFD; empty for
+   * one that was started without it.
+   */
+  public String complaints() {
+    return new String(complaints.bytes(), StandardCharsets.UTF_8);
+  }
+
+  /** What it prints. */
   public InputStream output() {
     return process.getInputStream();
   }

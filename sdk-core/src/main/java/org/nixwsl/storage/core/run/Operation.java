@@ -1,7 +1,5 @@
 package org.nixwsl.storage.core.run;
 
-import dev.failsafe.Failsafe;
-import dev.failsafe.FailsafeException;
 import dev.failsafe.RetryPolicy;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -14,6 +12,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.error.EnvironmentException;
@@ -211,16 +210,16 @@ public final class Operation {
    */
   public boolean await(String what, Duration limit, Work<Boolean> condition)
       throws IOException, InterruptedException {
+    long end = ticker.nanos() + limit.toNanos();
     RetryPolicy<Boolean> policy =
         RetryPolicy.<Boolean>builder()
             .handleResult(false)
             .handleIf((Throwable failure) -> false) // an error is no answer: it ends the wait
             .withMaxAttempts(-1)
-            .withMaxDuration(limit)
             .withBackoff(Duration.ofMillis(2), Duration.ofMillis(100))
-            .abortIf((result, failure) -> cancelled())
+            .abortIf((result, failure) -> over(end))
             .build();
-    boolean result = failsafe(policy, condition);
+    boolean result = scheduler().run(policy, condition);
     checkCancelled();
     if (!result) {
       LOG.debug("{}: gave up after {} on: {}", id, limit, what);
@@ -230,22 +229,36 @@ public final class Operation {
 
   /**
    * Tries again what failed with an error that says it may go away, with growing pauses, and tells
-   * listeners. Belongs into a stage, as all that is told between start and end. A cancellation in a
-   * pause, which lasts 4 s at most, is noticed at its end.
+   * listeners. Belongs into a stage, as all that is told between start and end.
    *
    * @param what what is tried, for people
    * @param limit how long it is tried at most
    */
   public <T> T retrying(String what, Duration limit, Work<T> work)
       throws IOException, InterruptedException {
+    return retrying(what, limit, StorageSdkException::retryable, work);
+  }
+
+  /**
+   * Tries again what failed with an error for which that is worth while, with pauses that double
+   * from 50 ms to 3 s and differ by a fifth at random, and tells listeners. Belongs into a stage,
+   * as all that is told between start and end. A cancellation ends a pause.
+   *
+   * @param what what is tried, for people
+   * @param limit how long it is tried at most
+   * @param worthIt whether it is tried again after an error; asked more than once for each
+   */
+  public <T> T retrying(
+      String what, Duration limit, Predicate<StorageSdkException> worthIt, Work<T> work)
+      throws IOException, InterruptedException {
+    long end = ticker.nanos() + limit.toNanos();
     RetryPolicy<T> policy =
         RetryPolicy.<T>builder()
-            .handleIf(e -> e instanceof StorageSdkException s && s.retryable())
+            .handleIf(e -> e instanceof StorageSdkException s && worthIt.test(s))
             .withMaxAttempts(-1)
-            .withMaxDuration(limit)
             .withBackoff(Duration.ofMillis(50), Duration.ofSeconds(3))
             .withJitter(0.2)
-            .abortIf((result, failure) -> cancelled())
+            .abortIf((result, failure) -> over(end))
             .onRetryScheduled(
                 e ->
                     tell(
@@ -258,18 +271,27 @@ public final class Operation {
                             String.valueOf(e.getLastException()))))
             .build();
     try {
-      return failsafe(
-          policy,
-          () -> {
-            checkCancelled(); // the pause may have been long
-            return work.run();
-          });
+      return scheduler()
+          .run(
+              policy,
+              () -> {
+                checkCancelled(); // in the pause
+                return work.run();
+              });
     } catch (StorageSdkException e) {
-      if (e.retryable() && cancelled()) {
+      if (worthIt.test(e) && cancelled()) {
         throw new OperationCancelledException(cancelledProblem().leaving(e.stateLeft()), e);
       }
       throw e;
     }
+  }
+
+  private boolean over(long end) {
+    return cancelled() || ticker.nanos() - end >= 0;
+  }
+
+  private PausingScheduler scheduler() {
+    return new PausingScheduler(ticker, this::cancelled);
   }
 
   /** Where the time comes from. */
@@ -313,21 +335,6 @@ public final class Operation {
       // Errors too, such as a failed assertion: this runs between two changes to someone's disk.
       LOG.warn("{}: a listener failed on {} and is left alone from now on", id, event, e);
       return false;
-    }
-  }
-
-  private <T> T failsafe(RetryPolicy<T> policy, Work<T> work)
-      throws IOException, InterruptedException {
-    try {
-      return Failsafe.with(policy).get(work::run);
-    } catch (FailsafeException e) {
-      if (e.getCause() instanceof IOException io) {
-        throw io;
-      }
-      if (e.getCause() instanceof InterruptedException interrupted) {
-        throw interrupted;
-      }
-      throw e;
     }
   }
 

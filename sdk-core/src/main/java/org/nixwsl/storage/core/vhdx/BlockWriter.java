@@ -130,7 +130,8 @@ final class BlockWriter {
     failed = false;
   }
 
-  private static boolean isZeros(ByteBuffer source) {
+  /** Whether all that remains in a buffer is zeros. */
+  static boolean isZeros(ByteBuffer source) {
     for (int at = source.position(); at < source.limit(); at += ZEROS.capacity()) {
       int count = Math.min(ZEROS.capacity(), source.limit() - at);
       if (source.slice(at, count).mismatch(ZEROS.slice(0, count)) >= 0) {

@@ -69,18 +69,28 @@ final class DiskCreation {
    * refuses to attach files that were made with holes on purpose.
    */
   static void write(FileChannel file, Geometry geometry) throws IOException {
+    write(file, geometry, UUID.randomUUID(), UUID.randomUUID());
+  }
+
+  /** {@link #write(FileChannel, Geometry)} of a disk that has its ids already. */
+  static void write(FileChannel file, Geometry geometry, UUID diskId, UUID dataWriteGuid)
+      throws IOException {
     Region table = table(geometry);
     put(file, table.end() - 1, Fields.zeros(1));
     put(file, 0, FileIdentifier.encode(CREATOR));
     UUID fileWriteGuid = UUID.randomUUID();
-    UUID dataWriteGuid = UUID.randomUUID();
     ByteBuffer regions = RegionTable.encode(METADATA, table);
     for (int copy = 0; copy < 2; copy++) {
       Header header = Header.of(copy, fileWriteGuid, dataWriteGuid, LOG.offset(), LOG.length());
       put(file, Header.offsetOf(copy), header.encode());
       put(file, RegionTable.offsetOf(copy), regions.duplicate());
     }
-    put(file, METADATA.offset(), DiskMetadata.encode(geometry, UUID.randomUUID()));
+    put(file, METADATA.offset(), DiskMetadata.encode(geometry, diskId));
+  }
+
+  /** Where the block table of a new disk is, in bytes. */
+  static long tableOffset() {
+    return METADATA.end();
   }
 
   /** How long the file of a new disk is, in bytes. */

@@ -146,6 +146,11 @@ final class LockedFile implements DiskBytes, Closeable {
     bytes.read(offset, target);
   }
 
+  /** Whether both are the same file, whatever the names they were opened by. */
+  boolean isSameFileAs(LockedFile other) {
+    return shared.key.equals(other.shared.key);
+  }
+
   /** The file for writing; only of one that was opened for it. */
   WritableBytes writable() {
     if (!shared.writable) {

@@ -3,20 +3,27 @@ package org.nixwsl.storage.core.vhdx;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.FileChannel;
 import java.nio.channels.SeekableByteChannel;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.UUID;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.VhdxManager;
 import org.nixwsl.storage.core.io.DurableFiles;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.Ticker;
+import org.nixwsl.storage.core.vhdx.findings.FindingCode;
 import org.nixwsl.storage.core.vhdx.findings.Findings;
 import org.nixwsl.storage.core.vhdx.format.DiskBytes;
 import org.nixwsl.storage.core.vhdx.format.Geometry;
@@ -26,11 +33,15 @@ import org.nixwsl.storage.disk.BlockCounts;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskChannel;
 import org.nixwsl.storage.disk.DiskCheck;
+import org.nixwsl.storage.disk.DiskCheck.Finding;
+import org.nixwsl.storage.disk.DiskCopy;
+import org.nixwsl.storage.disk.DiskCopyOptions;
 import org.nixwsl.storage.disk.DiskInfo;
 import org.nixwsl.storage.disk.DiskRepair;
 import org.nixwsl.storage.disk.DiskSpec;
 import org.nixwsl.storage.disk.DiskType;
 import org.nixwsl.storage.disk.LogState;
+import org.nixwsl.storage.disk.ParentAccess;
 import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.DiskException;
 import org.nixwsl.storage.error.EnvironmentException;
@@ -38,15 +49,20 @@ import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.OperationCancelledException;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
+import org.nixwsl.storage.migrate.Stage;
 
 /**
- * The VHDX manager in pure Java. Thread-safe. Takes no more than about 32 MiB of memory, whatever
- * the file says: block table and log are paged.
+ * The VHDX manager in pure Java. Thread-safe. Takes no more than about 32 MiB of memory for a file,
+ * whatever the file says: block table and log are paged.
  */
 public final class VhdxEngine implements VhdxManager {
   private static final String EXTENSION = ".vhdx";
 
+  /** Reading back is about half of the work of a copy. */
+  private static final Map<Stage, Double> COPY_STAGES = Map.of(Stage.COPY, 2.0, Stage.PROVE, 1.0);
+
   private final Ticker ticker;
+  private final DosAttributes dosAttributes;
 
   /** An engine on the machine's clocks. */
   public VhdxEngine() {
@@ -55,13 +71,20 @@ public final class VhdxEngine implements VhdxManager {
 
   /** An engine on other clocks; they only show in events. */
   public VhdxEngine(Ticker ticker) {
+    this(ticker, DosAttributes.ofSystem());
+  }
+
+  /** An engine that has the attributes of files from somewhere else. */
+  public VhdxEngine(Ticker ticker, DosAttributes dosAttributes) {
     this.ticker = ticker;
+    this.dosAttributes = dosAttributes;
   }
 
   /** What is done with an open file. */
   @FunctionalInterface
   private interface Use<T> {
-    T of(LockedFile file, String name, Operation operation) throws IOException;
+    T of(LockedFile file, String name, Operation operation)
+        throws IOException, InterruptedException;
   }
 
   @Override
@@ -76,7 +99,9 @@ public final class VhdxEngine implements VhdxManager {
           Geometry geometry = DiskCreation.geometry(spec);
           requireUsableName(file, name);
           return unchanged(
-              operation, "create " + name, () -> createFile(file, name, geometry, operation));
+              operation,
+              "create " + name,
+              () -> withHostAttributes(createFile(file, name, geometry, operation), file));
         });
   }
 
@@ -87,35 +112,58 @@ public final class VhdxEngine implements VhdxManager {
         "inspect",
         (open, name, operation) -> {
           try (open) {
-            return info(open, name, operation);
+            return withHostAttributes(info(open, name, operation), file);
           }
         });
   }
 
   @Override
-  public DiskCheck check(Path file) {
+  public DiskCheck check(Path file, ParentAccess parents) {
     return reading(
         file,
         "check",
         (open, name, operation) -> {
-          try (open) {
-            return check(open, name, operation);
+          try {
+            DiskCheck alone = check(open, name, operation);
+            boolean whole = alone.status() != DiskCheck.Status.ERRORS;
+            return whole ? withParents(alone, open, file, name, parents, operation) : alone;
+          } finally {
+            open.close();
           }
         });
   }
 
   @Override
-  public SeekableByteChannel openForReading(Path file) {
+  public SeekableByteChannel openForReading(Path file, ParentAccess parents) {
     return reading(
         file,
         "open",
         (open, name, operation) -> {
-          try {
-            return VirtualDiskChannel.forReading(open, readable(open, name, operation), name);
-          } catch (Throwable e) {
-            closeAfter(e, open);
-            throw e;
-          }
+          DiskChain chain = DiskChain.open(open, file, parents, operation);
+          return VirtualDiskChannel.forReading(chain, chain.contents());
+        });
+  }
+
+  @Override
+  public DiskCopy copy(Path source, Path target, DiskCopyOptions options, RunOptions run) {
+    String from = PathBytes.printable(source);
+    String to = PathBytes.printable(target);
+    return Operation.run(
+        "copy the disk " + from + " to " + to,
+        run,
+        ticker,
+        COPY_STAGES,
+        operation -> {
+          requireUsableName(target, to);
+          return unchanged(
+              operation,
+              "copy " + from + " to " + to,
+              () -> {
+                LockedFile open = LockedFile.open(source, operation);
+                try (DiskChain chain = DiskChain.open(open, source, options.parents(), operation)) {
+                  return copyFile(open, chain.contents(), target, to, options, operation);
+                }
+              });
         });
   }
 
@@ -167,7 +215,13 @@ public final class VhdxEngine implements VhdxManager {
         image.log().state(),
         image.log().entries(),
         blocks,
-        image.metadata().parent().flatMap(ParentLocator::path));
+        image.metadata().parent().flatMap(ParentLocator::path),
+        image.metadata().parent().map(ParentLocator::shown).orElse(Map.of()),
+        Optional.empty());
+  }
+
+  private DiskInfo withHostAttributes(DiskInfo info, Path file) throws IOException {
+    return info.withHostAttributes(DosAttributes.decode(dosAttributes.of(file)));
   }
 
   /** Everything that is wrong with a disk. */
@@ -180,10 +234,35 @@ public final class VhdxEngine implements VhdxManager {
     return new DiskCheck(findings.toList());
   }
 
-  /** A disk whose contents can be read: no error anywhere, and no parent. */
+  /** The findings, and what is wrong with the parents of a disk that is sound itself. */
+  private static DiskCheck withParents(
+      DiskCheck alone,
+      LockedFile file,
+      Path path,
+      String name,
+      ParentAccess parents,
+      Operation operation)
+      throws IOException, InterruptedException {
+    Findings findings = Findings.collecting(name);
+    try {
+      DiskChain.open(file, path, parents, operation).close();
+    } catch (DiskException e) {
+      if (e.code() == ErrorCode.VHDX_IN_USE) {
+        throw e; // says nothing about the disks
+      }
+      String message = e.problem().message();
+      findings.report(
+          FindingCode.ofParent(e.code()), 0, message.substring(0, message.length() - 1));
+    }
+    List<Finding> all = new ArrayList<>(alone.findings());
+    all.addAll(findings.toList());
+    all.sort(Comparator.comparing(Finding::severity).reversed());
+    return new DiskCheck(all);
+  }
+
+  /** A disk that is all there is: no error anywhere, and no parent. */
   static DiskImage readable(DiskBytes file, String name, Operation operation) throws IOException {
-    Findings strict = Findings.refusing(name);
-    DiskImage image = DiskImage.readStrictly(file, name, strict);
+    DiskImage image = sound(file, name, operation);
     if (image.geometry().type() == DiskType.DIFFERENCING) {
       throw new DiskException(
           Problem.of(
@@ -191,6 +270,13 @@ public final class VhdxEngine implements VhdxManager {
               "Cannot use what " + name + " holds: that is only what differs from a parent disk.",
               "Merge it into its parent with the program that made it."));
     }
+    return image;
+  }
+
+  /** A disk of any type without an error anywhere, its parents not looked at. */
+  static DiskImage sound(DiskBytes file, String name, Operation operation) throws IOException {
+    Findings strict = Findings.refusing(name);
+    DiskImage image = DiskImage.readStrictly(file, name, strict);
     BlockScan.run(image, strict, operation);
     return image;
   }
@@ -261,19 +347,72 @@ public final class VhdxEngine implements VhdxManager {
 
   private static DiskInfo createFile(Path file, String name, Geometry geometry, Operation operation)
       throws IOException, InterruptedException {
+    return newFile(
+        file,
+        name,
+        DiskCreation.fileLength(geometry),
+        channel -> {
+          DiskCreation.write(channel, geometry);
+          // Read back by the strict reader before the name is given.
+          DiskInfo made = info(ChannelBytes.of(channel), name, operation);
+          operation.checkCancelled();
+          return made;
+        });
+  }
+
+  private DiskCopy copyFile(
+      LockedFile source,
+      DiskContents contents,
+      Path target,
+      String name,
+      DiskCopyOptions options,
+      Operation operation)
+      throws IOException, InterruptedException {
+    long start = operation.ticker().nanos();
+    DiskImage image = DiskImage.readStrictly(source, name, Findings.refusing(name));
+    boolean other = options.newIdentity();
+    UUID diskId = other ? UUID.randomUUID() : image.metadata().diskId();
+    UUID dataId = other ? UUID.randomUUID() : image.header().dataWriteGuid();
+    DiskCopier copier = new DiskCopier(contents, operation);
+    DiskCopier.Copied[] copied = new DiskCopier.Copied[1];
+    DiskInfo info =
+        newFile(
+            target,
+            name,
+            DiskCopier.leastLength(DiskCopier.geometryOf(contents.geometry())),
+            channel -> {
+              copied[0] = copier.copyTo(channel, diskId, dataId);
+              DiskBytes bytes = ChannelBytes.of(channel);
+              copier.verify(sound(bytes, name, operation), copied[0], name);
+              operation.checkCancelled();
+              return info(bytes, name, operation);
+            });
+    return new DiskCopy(
+        withHostAttributes(info, target),
+        ByteSize.ofBytes(copied[0].bytes()),
+        copied[0].digest(),
+        Duration.ofNanos(operation.ticker().nanos() - start));
+  }
+
+  /** Writes a new file and says what it is, before it has its name. */
+  @FunctionalInterface
+  private interface Writing {
+    DiskInfo to(FileChannel channel) throws IOException, InterruptedException;
+  }
+
+  /**
+   * Makes a file that is there as a whole or not at all.
+   *
+   * @param needed bytes that have to be free
+   */
+  private static DiskInfo newFile(Path file, String name, long needed, Writing writing)
+      throws IOException, InterruptedException {
     try {
       if (Files.notExists(file, LinkOption.NOFOLLOW_LINKS)) {
-        requireRoom(file, name, geometry);
+        requireRoom(file, name, needed);
       }
       DiskInfo[] made = new DiskInfo[1];
-      DurableFiles.create(
-          file,
-          channel -> {
-            DiskCreation.write(channel, geometry);
-            // Read back by the strict reader before the name is given.
-            made[0] = info(ChannelBytes.of(channel), name, operation);
-            operation.checkCancelled();
-          });
+      DurableFiles.create(file, channel -> made[0] = writing.to(channel));
       return made[0];
     } catch (FileAlreadyExistsException e) {
       throw new ConflictException(
@@ -307,8 +446,7 @@ public final class VhdxEngine implements VhdxManager {
    * A file system with holes would take the file without having the room for it, and fail its first
    * user instead.
    */
-  private static void requireRoom(Path file, String name, Geometry geometry) throws IOException {
-    long needed = DiskCreation.fileLength(geometry);
+  private static void requireRoom(Path file, String name, long needed) throws IOException {
     Path folder = file.toAbsolutePath().getParent();
     long free = folder == null ? 0 : Files.getFileStore(folder).getUsableSpace();
     if (free < needed) {

@@ -5,51 +5,58 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.NonWritableChannelException;
+import java.util.List;
 import java.util.Optional;
 import org.nixwsl.storage.core.vhdx.findings.FindingCode;
 import org.nixwsl.storage.core.vhdx.findings.Findings;
 import org.nixwsl.storage.core.vhdx.format.BlockState;
-import org.nixwsl.storage.core.vhdx.format.Fields;
+import org.nixwsl.storage.core.vhdx.format.DiskBytes;
 import org.nixwsl.storage.core.vhdx.format.Geometry;
 import org.nixwsl.storage.core.vhdx.format.WritableBytes;
 import org.nixwsl.storage.disk.DiskChannel;
 
 /**
- * The contents of a dynamic or fixed disk as a guest sees them, for reading, or for both. Owns the
- * open file and closes it. Not thread-safe.
+ * The contents of a disk as a guest sees them, for reading, or for both. Owns the open file and
+ * closes it. Not thread-safe.
  */
 final class VirtualDiskChannel implements DiskChannel {
   private final Closeable file;
-  private final DiskImage image;
+  private final DiskContents contents;
   private final Geometry geometry;
-  private final BlockTable table;
-  private final Optional<BlockWriter> writer;
-  private final Findings strict;
+  private final Optional<WritablePart> writable;
   private long position;
   private boolean open = true;
 
   private VirtualDiskChannel(
-      Closeable file,
-      DiskImage image,
-      BlockTable table,
-      Optional<BlockWriter> writer,
-      String name) {
+      Closeable file, DiskContents contents, Optional<WritablePart> writable) {
     this.file = file;
-    this.image = image;
-    this.geometry = image.geometry();
-    this.table = table;
-    this.writer = writer;
-    this.strict = Findings.refusing(name);
+    this.contents = contents;
+    this.geometry = contents.geometry();
+    this.writable = writable;
   }
+
+  /** What writing needs beside the contents. */
+  private record WritablePart(
+      DiskBytes file, BlockTable table, BlockWriter writer, Findings strict) {}
 
   /**
    * A channel for reading at position 0.
+   *
+   * @param files closed with the channel
+   */
+  static VirtualDiskChannel forReading(Closeable files, DiskContents contents) {
+    return new VirtualDiskChannel(files, contents, Optional.empty());
+  }
+
+  /**
+   * A channel for reading a disk without a parent, at position 0.
    *
    * @param file closed with the channel
    * @param name the file's name for messages
    */
   static VirtualDiskChannel forReading(Closeable file, DiskImage image, String name) {
-    return new VirtualDiskChannel(file, image, image.blockTable(), Optional.empty(), name);
+    return forReading(
+        file, new DiskContents(List.of(new DiskContents.Layer(image, image.blockTable(), name))));
   }
 
   /**
@@ -57,14 +64,18 @@ final class VirtualDiskChannel implements DiskChannel {
    *
    * @param file closed with the channel
    * @param bytes the same file, from which the image was read
-   * @param image without errors, and with nothing to replay
+   * @param image without errors, without a parent, and with nothing to replay
    * @param name the file's name for messages
    */
   static VirtualDiskChannel forWriting(
       Closeable file, WritableBytes bytes, DiskImage image, String name) throws IOException {
     BlockTable table = image.blockTable();
     BlockWriter writer = new BlockWriter(bytes, image, table);
-    return new VirtualDiskChannel(file, image, table, Optional.of(writer), name);
+    DiskContents contents = new DiskContents(List.of(new DiskContents.Layer(image, table, name)));
+    return new VirtualDiskChannel(
+        file,
+        contents,
+        Optional.of(new WritablePart(image.bytes(), table, writer, Findings.refusing(name))));
   }
 
   @Override
@@ -74,20 +85,15 @@ final class VirtualDiskChannel implements DiskChannel {
       return -1;
     }
     int total = (int) Math.min(target.remaining(), geometry.virtualSize() - position);
-    for (int left = total; left > 0; ) {
-      ByteBuffer part = partInBlock(target, left);
-      int count = part.remaining();
-      readFromBlock(part);
-      target.position(target.position() + count);
-      position += count;
-      left -= count;
-    }
+    contents.read(position, target.slice(target.position(), total));
+    target.position(target.position() + total);
+    position += total;
     return total;
   }
 
   @Override
   public int write(ByteBuffer source) throws IOException {
-    BlockWriter blocks = requireWriter();
+    WritablePart disk = requireWritable();
     int total = source.remaining();
     if (position > geometry.virtualSize() - total) {
       throw new IOException(
@@ -100,9 +106,9 @@ final class VirtualDiskChannel implements DiskChannel {
               + " reach past its end");
     }
     while (source.hasRemaining()) {
-      ByteBuffer part = partInBlock(source, source.remaining());
+      ByteBuffer part = partInBlock(source);
       int count = part.remaining();
-      writeToBlock(blocks, part);
+      writeToBlock(disk, part);
       source.position(source.position() + count);
       position += count;
     }
@@ -111,12 +117,12 @@ final class VirtualDiskChannel implements DiskChannel {
 
   @Override
   public void force() throws IOException {
-    requireWriter().force();
+    requireWritable().writer.force();
   }
 
   @Override
   public DiskChannel truncate(long size) throws IOException {
-    requireWriter();
+    requireWritable();
     if (size < geometry.virtualSize()) {
       throw new IOException("A disk cannot be cut while it is written to");
     }
@@ -155,54 +161,40 @@ final class VirtualDiskChannel implements DiskChannel {
     if (open) {
       open = false;
       try (file) {
-        if (writer.isPresent()) {
-          writer.get().close();
+        if (writable.isPresent()) {
+          writable.get().writer.close();
         }
       }
     }
   }
 
   /** As much of a buffer as lies in the block at the position. */
-  private ByteBuffer partInBlock(ByteBuffer buffer, int limit) {
+  private ByteBuffer partInBlock(ByteBuffer buffer) {
+    long inBlock = geometry.blockSize() - position % geometry.blockSize();
+    return buffer.slice(buffer.position(), (int) Math.min(buffer.remaining(), inBlock));
+  }
+
+  private void writeToBlock(WritablePart disk, ByteBuffer part) throws IOException {
+    long index = geometry.indexOfPayload(position / geometry.blockSize());
+    long entry = disk.table.entry(index);
     long inBlock = position % geometry.blockSize();
-    return buffer.slice(buffer.position(), (int) Math.min(limit, geometry.blockSize() - inBlock));
-  }
-
-  private void readFromBlock(ByteBuffer part) throws IOException {
-    long index = geometry.indexOfPayload(position / geometry.blockSize());
-    long entry = table.entry(index);
     if (BlockState.of(entry) == BlockState.FULLY_PRESENT) {
-      image.bytes().read(placeInFile(index, entry), part);
+      // Looked at when the disk was opened; a program that ignores locks may have changed it since.
+      Optional<FindingCode> misplaced =
+          BlockState.misplaced(entry, geometry.blockSize(), disk.file);
+      if (misplaced.isPresent()) {
+        disk.strict.report(
+            misplaced.get(), disk.table.offsetOf(index), DiskImage.misplacedMessage(entry));
+      }
+      disk.writer.overwrite(BlockState.offset(entry) + inBlock, part);
     } else {
-      // Every other state that a disk without a parent may have reads as zeros.
-      Fields.putZeros(part);
+      disk.writer.allocate(index, inBlock, part);
     }
   }
 
-  private void writeToBlock(BlockWriter blocks, ByteBuffer part) throws IOException {
-    long index = geometry.indexOfPayload(position / geometry.blockSize());
-    long entry = table.entry(index);
-    if (BlockState.of(entry) == BlockState.FULLY_PRESENT) {
-      blocks.overwrite(placeInFile(index, entry), part);
-    } else {
-      blocks.allocate(index, position % geometry.blockSize(), part);
-    }
-  }
-
-  /** Where the byte at the position is, in a block that is in the file. */
-  private long placeInFile(long index, long entry) {
-    // Looked at when the disk was opened; a program that ignores locks may have changed it since.
-    Optional<FindingCode> misplaced =
-        BlockState.misplaced(entry, geometry.blockSize(), image.bytes());
-    if (misplaced.isPresent()) {
-      strict.report(misplaced.get(), table.offsetOf(index), DiskImage.misplacedMessage(entry));
-    }
-    return BlockState.offset(entry) + position % geometry.blockSize();
-  }
-
-  private BlockWriter requireWriter() throws ClosedChannelException {
+  private WritablePart requireWritable() throws ClosedChannelException {
     requireOpen();
-    return writer.orElseThrow(NonWritableChannelException::new);
+    return writable.orElseThrow(NonWritableChannelException::new);
   }
 
   private void requireOpen() throws ClosedChannelException {

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.nixwsl.storage.RunOptions;
@@ -19,11 +20,14 @@ import org.nixwsl.storage.disk.BlockCounts;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskChannel;
 import org.nixwsl.storage.disk.DiskCheck;
+import org.nixwsl.storage.disk.DiskCopy;
+import org.nixwsl.storage.disk.DiskCopyOptions;
 import org.nixwsl.storage.disk.DiskInfo;
 import org.nixwsl.storage.disk.DiskRepair;
 import org.nixwsl.storage.disk.DiskSpec;
 import org.nixwsl.storage.disk.DiskType;
 import org.nixwsl.storage.disk.LogState;
+import org.nixwsl.storage.disk.ParentAccess;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
@@ -112,16 +116,23 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
         log,
         0,
         new BlockCounts(formatted ? 3 : 0, 0, 0, 0, 100, 0),
+        Optional.empty(),
+        Map.of(),
         Optional.empty());
   }
 
   @Override
-  public DiskCheck check(Path file) {
+  public DiskCheck check(Path file, ParentAccess parents) {
     throw new AssertionError("not used");
   }
 
   @Override
-  public SeekableByteChannel openForReading(Path file) {
+  public DiskCopy copy(Path source, Path target, DiskCopyOptions options, RunOptions run) {
+    throw new AssertionError("not used");
+  }
+
+  @Override
+  public SeekableByteChannel openForReading(Path file, ParentAccess parents) {
     throw new AssertionError("not used");
   }
 

@@ -109,10 +109,7 @@ class NixConfigEngineTest {
     String edited = Files.readString(configuration).replace("}\n", "  x = 1;\n}\n");
     Files.writeString(configuration, edited);
     ConfigChange removed = writer.remove(directory);
-    assertThat(Files.readString(configuration))
-        .isEqualTo(
-            PLAIN
-                .replace("}\n", "  x = 1;\n}\n"));
+    assertThat(Files.readString(configuration)).isEqualTo(PLAIN.replace("}\n", "  x = 1;\n}\n"));
     assertThat(removed.keptCopy()).hasValueSatisfying(c -> assertThat(c).hasContent(PLAIN));
   }
 

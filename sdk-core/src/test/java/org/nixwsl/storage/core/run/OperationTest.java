@@ -241,6 +241,57 @@ class OperationTest {
   }
 
   @Test
+  void aPauseEndsWithACancellationAndNotWhenItIsOver() {
+    AtomicInteger attempts = new AtomicInteger();
+    Ticker cancelledInTheSecondSlice =
+        new Ticker() {
+          private int slices;
+
+          @Override
+          public Instant now() {
+            return ticker.now();
+          }
+
+          @Override
+          public long nanos() {
+            return ticker.nanos();
+          }
+
+          @Override
+          public void pause(Duration time) {
+            assertThat(time).isLessThanOrEqualTo(Duration.ofMillis(200));
+            ticker.forward(time);
+            if (attempts.get() == 8 && ++slices == 2) {
+              token.cancel();
+            }
+          }
+        };
+    RunOptions cancelling = RunOptions.builder().cancelWith(token).build();
+    assertThatThrownBy(
+            () ->
+                Operation.run(
+                    "test",
+                    cancelling,
+                    cancelledInTheSecondSlice,
+                    Map.of(),
+                    op -> op.retrying("attach", Duration.ofMinutes(20), () -> busy(attempts))))
+        .isInstanceOf(OperationCancelledException.class);
+    assertThat(attempts).hasValue(8);
+  }
+
+  @Test
+  void triesNoLongerThanTheLimitOnItsOwnClock() {
+    AtomicInteger attempts = new AtomicInteger();
+    long start = ticker.nanos();
+    assertThatThrownBy(
+            () -> run(op -> op.retrying("attach", Duration.ofMinutes(5), () -> busy(attempts))))
+        .isInstanceOf(EnvironmentException.class);
+    assertThat(Duration.ofNanos(ticker.nanos() - start))
+        .isBetween(Duration.ofMinutes(5), Duration.ofSeconds(304));
+    assertThat(attempts.get()).isBetween(80, 150);
+  }
+
+  @Test
   void aCancellationInAFailingAttemptIsACancellation() {
     AtomicInteger attempts = new AtomicInteger();
     assertThatThrownBy(
@@ -364,6 +415,11 @@ class OperationTest {
     @Override
     public long nanos() {
       return nanos;
+    }
+
+    @Override
+    public void pause(Duration time) {
+      forward(time);
     }
   }
 }

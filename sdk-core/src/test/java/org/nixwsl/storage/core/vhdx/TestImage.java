@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
+import java.util.UUID;
 import java.util.zip.CRC32C;
 import org.nixwsl.storage.core.vhdx.format.DiskBytes;
 import org.nixwsl.storage.core.vhdx.format.Geometry;
@@ -38,10 +39,16 @@ final class TestImage implements DiskBytes {
 
   /** A dynamic disk of 16 MiB with blocks of 1 MiB and nothing in it: 4 MiB. */
   static TestImage empty() throws IOException {
+    return of(16L * MIB, MIB, 512);
+  }
+
+  /** A dynamic disk with nothing in it. */
+  static TestImage of(long virtualSize, int blockSize, int sector) throws IOException {
     Path file = Files.createTempFile("nixwsl-test", ".vhdx");
     try (FileChannel channel =
         FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
-      DiskCreation.write(channel, new Geometry(DiskType.DYNAMIC, 16L * MIB, MIB, 512, 4096));
+      DiskCreation.write(
+          channel, new Geometry(DiskType.DYNAMIC, virtualSize, blockSize, sector, 4096));
       return new TestImage(Files.readAllBytes(file));
     } finally {
       Files.delete(file);
@@ -129,6 +136,26 @@ final class TestImage implements DiskBytes {
   /** Copies a range over another place. */
   TestImage move(int from, int to, int length) {
     System.arraycopy(bytes, from, bytes, to, length);
+    return this;
+  }
+
+  /** Makes it a child of the disk with this DataWriteGuid. */
+  TestImage child(UUID parent, String key, String path) {
+    return asChild("parent_linkage", "{" + parent + "}", key, path);
+  }
+
+  /** Makes it a differencing disk that says this of its parent. */
+  TestImage asChild(String... pairs) {
+    return put32(ITEMS + 4, 2).locator(pairs);
+  }
+
+  /** Gives both headers this DataWriteGuid. */
+  TestImage dataId(UUID id) {
+    return putGuid(HEADER_1 + 32, id.toString()).putGuid(HEADER_2 + 32, id.toString()).seal();
+  }
+
+  TestImage bytes(int at, byte[] source) {
+    System.arraycopy(source, 0, bytes, at, source.length);
     return this;
   }
 

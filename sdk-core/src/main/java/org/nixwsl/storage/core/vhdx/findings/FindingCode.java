@@ -121,7 +121,16 @@ public enum FindingCode {
   /** A block of zeros has a place in the file. */
   BAT_ZERO_OFFSET,
   /** Room in the file that nothing uses. */
-  SPACE_UNUSED;
+  SPACE_UNUSED,
+
+  /** The parent is at none of the places that the disk names. */
+  PARENT_NOT_FOUND(ErrorCode.VHDX_PARENT_NOT_FOUND),
+  /** The parent is said to be outside the folder of the disk, and was not looked at. */
+  PARENT_OUTSIDE,
+  /** What is in the place of the parent is not the disk that the child was made from. */
+  PARENT_MISMATCH(ErrorCode.VHDX_PARENT_MISMATCH),
+  /** A parent is there and cannot be read. */
+  PARENT_UNUSABLE(ErrorCode.VHDX_CORRUPT);
 
   private final Severity severity;
   private final ErrorCode errorCode;
@@ -136,6 +145,16 @@ public enum FindingCode {
   FindingCode(ErrorCode errorCode) {
     this.severity = Severity.ERROR;
     this.errorCode = errorCode;
+  }
+
+  /** What a refusal to read the parents of a disk is as a finding. */
+  public static FindingCode ofParent(ErrorCode code) {
+    return switch (code) {
+      case VHDX_PARENT_NOT_FOUND -> PARENT_NOT_FOUND;
+      case VHDX_PARENT_OUTSIDE -> PARENT_OUTSIDE;
+      case VHDX_PARENT_MISMATCH -> PARENT_MISMATCH;
+      default -> PARENT_UNUSABLE;
+    };
   }
 
   /** How bad it is. */

@@ -51,7 +51,7 @@ public final class Fields {
   }
 
   /** A GUID in the form that Windows shows. */
-  static String show(UUID guid) {
+  public static String show(UUID guid) {
     return "{" + guid + "}";
   }
 
@@ -62,15 +62,22 @@ public final class Fields {
    * @param length bytes, even
    */
   static String text(ByteBuffer buffer, int at, int length) {
+    String all = rawText(buffer, at, length);
+    int end = all.indexOf('\0');
+    return printable(end < 0 ? all : all.substring(0, end));
+  }
+
+  /** Reads UTF-16LE text as it is, for programs; not for a terminal. */
+  static String rawText(ByteBuffer buffer, int at, int length) {
     byte[] bytes = new byte[length];
     buffer.get(at, bytes);
-    String all = new String(bytes, StandardCharsets.UTF_16LE);
-    int end = all.indexOf('\0');
+    return new String(bytes, StandardCharsets.UTF_16LE);
+  }
+
+  /** Text for people: what could steer a terminal is replaced by U+FFFD. */
+  public static String printable(String text) {
     StringBuilder clean = new StringBuilder();
-    (end < 0 ? all : all.substring(0, end))
-        .codePoints()
-        .map(c -> unprintable(c) ? REPLACEMENT : c)
-        .forEach(clean::appendCodePoint);
+    text.codePoints().map(c -> unprintable(c) ? REPLACEMENT : c).forEach(clean::appendCodePoint);
     return clean.toString();
   }
 

@@ -26,7 +26,7 @@ public record Geometry(
   public static final int ENTRY_LENGTH = 8;
 
   /** The sectors that one sector bitmap block of 1 MiB covers, a bit for each. */
-  private static final long SECTORS_PER_BITMAP_BLOCK = 1L << 23;
+  public static final long SECTORS_PER_BITMAP_BLOCK = 1L << 23;
 
   private static final long LARGEST_BLOCK = 256L << 20;
 
@@ -75,5 +75,10 @@ public record Geometry(
   /** The index in the block table of a payload block. */
   public long indexOfPayload(long block) {
     return block + block / chunkRatio();
+  }
+
+  /** The index in the block table of the sector bitmap block that covers a payload block. */
+  public long indexOfBitmap(long block) {
+    return (block / chunkRatio() + 1) * (chunkRatio() + 1) - 1;
   }
 }

@@ -1,0 +1,147 @@
+package org.nixwsl.storage.core.guest;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.DigestOutputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.Optional;
+import org.nixwsl.storage.core.escape.ShText;
+import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.process.RunningProcess;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.core.run.Ticker;
+import org.nixwsl.storage.error.EnvironmentException;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
+
+/**
+ * Brings the guest program to where it works and starts it there. The jar goes through the same
+ * pipe as the calls after it, into a private directory that is removed when the guest ends: no file
+ * is shared between host and guest, and nothing stays. Thread-safe.
+ */
+public final class GuestLauncher {
+  /** NixOS keeps its programs in the first, other distributions in the rest. */
+  private static final String PATH =
+      "/run/current-system/sw/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+  /** The class files of the SDK are of this version. */
+  private static final int OLDEST_JAVA = 17;
+
+  private final Shell shell;
+  private final Path jar;
+  private final Optional<String> java;
+  private final Ticker ticker;
+
+  /**
+   * A launcher for one place.
+   *
+   * @param jar the runnable guest jar, on this side
+   * @param java the Java program to use there; else the {@code java} on the path is taken
+   */
+  public GuestLauncher(Shell shell, Path jar, Optional<String> java, Ticker ticker) {
+    this.shell = shell;
+    this.jar = jar;
+    this.java = java;
+    this.ticker = ticker;
+  }
+
+  /**
+   * Starts a guest and hears its first word. The caller closes it.
+   *
+   * @throws EnvironmentException {@code GUEST_LOST} with what it said, {@code NOT_FOUND} if the jar
+   *     is not there
+   */
+  GuestClient launch(Operation operation) throws IOException, InterruptedException {
+    operation.checkCancelled();
+    if (!Files.isRegularFile(jar)) {
+      throw new EnvironmentException(
+          Problem.of(
+              ErrorCode.NOT_FOUND,
+              "The guest program " + PathBytes.printable(jar) + " is not there.",
+              "Correct the name, or build the SDK."));
+    }
+    long size = Files.size(jar);
+    RunningProcess process = shell.start(script(size, digest(jar)));
+    boolean met = false;
+    try {
+      try {
+        deliver(size, process.input());
+      } catch (IOException e) {
+        // It ended before it had all; why is what it said, which meeting it tells.
+        operation.checkCancelled();
+      }
+      GuestClient client = GuestClient.meet(process, shell.place(), ticker, operation);
+      met = true;
+      return client;
+    } finally {
+      if (!met) {
+        process.close();
+      }
+    }
+  }
+
+  private void deliver(long size, OutputStream to) throws IOException {
+    try (InputStream from = Files.newInputStream(jar)) {
+      byte[] buffer = new byte[1 << 16];
+      long left = size;
+      while (left > 0) {
+        int n = from.read(buffer, 0, (int) Math.min(buffer.length, left));
+        if (n < 0) {
+          throw new IOException("The guest program became shorter while it was read");
+        }
+        to.write(buffer, 0, n);
+        left -= n;
+      }
+      to.flush();
+    }
+  }
+
+  private static String digest(Path file) throws IOException {
+    try {
+      MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
+      try (DigestOutputStream out =
+          new DigestOutputStream(OutputStream.nullOutputStream(), sha256)) {
+        Files.copy(file, out);
+      }
+      return HexFormat.of().formatHex(sha256.digest());
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("Every Java has SHA-256", e);
+    }
+  }
+
+  /**
+   * The program of the other side. {@code head -c} reads no byte more than it is told to, so that
+   * what follows the jar is left for the guest. Java is not put in the shell's place: the shell
+   * outlives it to remove the directory.
+   */
+  private String script(long size, String sha256) {
+    String wanted = java.map(ShText::quoted).orElse("$(command -v java || true)");
+    return String.join(
+        "\n",
+        "set -eu",
+        "umask 077",
+        "PATH=" + PATH + ":$PATH",
+        "export PATH",
+        "java=" + wanted,
+        "if [ -z \"$java\" ]; then echo 'no java on the path' >&2; exit 1; fi",
+        "version=$(\"$java\" -version 2>&1 | sed -n 's/.* version \"\\([0-9]*\\).*/\\1/p')",
+        "if [ \"${version:-0}\" -lt " + OLDEST_JAVA + " ]; then",
+        "  echo \"$java is not Java " + OLDEST_JAVA + " or newer\" >&2; exit 1",
+        "fi",
+        "dir=$(mktemp -d \"${TMPDIR:-/tmp}/nixwsl-guest.XXXXXXXXXX\")",
+        "trap 'rm -rf -- \"$dir\"' EXIT",
+        "trap 'exit 1' HUP INT TERM",
+        "head -c " + size + " >\"$dir/guest.jar\"",
+        "if ! printf '%s  %s\\n' " + sha256 + " \"$dir/guest.jar\" | sha256sum -c --status; then",
+        "  echo 'the guest program was damaged on its way' >&2; exit 1",
+        "fi",
+        "\"$java\" -XX:+UseSerialGC -Xshare:auto -Xlog:disable -Xlog:all=warning:stderr"
+            + " -Dslf4j.internal.verbosity=ERROR -Djava.io.tmpdir=\"$dir\" -jar \"$dir/guest.jar\"",
+        "");
+  }
+}

@@ -1,0 +1,124 @@
+package org.nixwsl.storage.core.guest;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.nixwsl.storage.core.guest.GuestClient.Listener;
+import org.nixwsl.storage.core.platform.StoreHost;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.core.run.StageProgress;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.store.CopyReport;
+import org.nixwsl.storage.store.CopyRequest;
+import org.nixwsl.storage.store.NixStore;
+
+/**
+ * Copies stores where they are, through a guest. One guest serves a whole copy. When it is lost in
+ * the middle, by a crash of either side, what was copied stays and the next copy goes on from
+ * there. Thread-safe.
+ */
+public final class GuestStoreHost implements StoreHost {
+  private final GuestLauncher launcher;
+
+  /** A host whose guests this starts. */
+  public GuestStoreHost(GuestLauncher launcher) {
+    this.launcher = launcher;
+  }
+
+  @Override
+  public Measure measure(NixStore store, Operation operation)
+      throws IOException, InterruptedException {
+    try (GuestClient guest = launcher.launch(operation)) {
+      return GuestWire.measure(
+          guest.call("measure", GuestWire.store(store), Listener.none(), operation));
+    }
+  }
+
+  @Override
+  public List<Problem> refusals(CopyRequest request, Measure measure, Operation operation)
+      throws IOException, InterruptedException {
+    try (GuestClient guest = launcher.launch(operation)) {
+      Map<String, Object> arguments =
+          GuestWire.object(
+              "request", GuestWire.copyRequest(request), "measure", GuestWire.measure(measure));
+      return GuestWire.problems(guest.call("refusals", arguments, Listener.none(), operation));
+    }
+  }
+
+  @Override
+  public CopySession begin(CopyRequest request, Operation operation)
+      throws IOException, InterruptedException {
+    GuestClient guest = launcher.launch(operation);
+    boolean begun = false;
+    try {
+      guest.call("begin", GuestWire.copyRequest(request), Listener.none(), operation);
+      begun = true;
+      return new Session(guest, operation);
+    } finally {
+      if (!begun) {
+        guest.close();
+      }
+    }
+  }
+
+  private static final class Session implements CopySession {
+    private final GuestClient guest;
+    private final Operation operation;
+
+    Session(GuestClient guest, Operation operation) {
+      this.guest = guest;
+      this.operation = operation;
+    }
+
+    private void step(String name, @Nullable StageProgress progress) throws InterruptedException {
+      guest.call(name, Map.of(), new Listener(progress, new GuestWire.Parts()), operation);
+    }
+
+    @Override
+    public void copyPaths(StageProgress progress) throws InterruptedException {
+      step("copyPaths", progress);
+    }
+
+    @Override
+    public void copyState(StageProgress progress) throws InterruptedException {
+      step("copyState", progress);
+    }
+
+    @Override
+    public void prove(StageProgress progress) throws InterruptedException {
+      step("prove", progress);
+    }
+
+    @Override
+    public void finish() throws InterruptedException {
+      step("finish", null);
+    }
+
+    @Override
+    public void commit(UUID storageId) throws InterruptedException {
+      guest.call(
+          "commit",
+          GuestWire.object("storageId", storageId.toString()),
+          Listener.none(),
+          operation);
+    }
+
+    @Override
+    public CopyReport report() {
+      Listener listener = Listener.none();
+      return operation.translating(
+          "ask for the report of the copy",
+          () ->
+              GuestWire.copyReport(
+                  guest.call("report", Map.of(), listener, operation), listener.parts()));
+    }
+
+    /** The end of its input is enough for the guest to let go of its locks. */
+    @Override
+    public void close() {
+      guest.close();
+    }
+  }
+}

@@ -1,0 +1,592 @@
+package org.nixwsl.storage.core.guest;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.nixwsl.storage.core.guest.GuestWire.object;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.channels.Channels;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.Pipe;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Random;
+import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.nixwsl.storage.RunOptions;
+import org.nixwsl.storage.StoreVerifier;
+import org.nixwsl.storage.core.guest.GuestClient.Listener;
+import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.platform.StoreHost;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.core.run.StageProgress;
+import org.nixwsl.storage.core.run.Ticker;
+import org.nixwsl.storage.disk.ByteSize;
+import org.nixwsl.storage.error.CommandException;
+import org.nixwsl.storage.error.ConflictException;
+import org.nixwsl.storage.error.DiskException;
+import org.nixwsl.storage.error.EnvironmentException;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.IntegrityException;
+import org.nixwsl.storage.error.OperationCancelledException;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.error.StateLeft;
+import org.nixwsl.storage.error.StorageSdkException;
+import org.nixwsl.storage.event.CancellationToken;
+import org.nixwsl.storage.event.StorageEvent;
+import org.nixwsl.storage.migrate.Stage;
+import org.nixwsl.storage.store.CopyReport;
+import org.nixwsl.storage.store.CopyRequest;
+import org.nixwsl.storage.store.NixStore;
+import org.nixwsl.storage.store.StoreFinding;
+import org.nixwsl.storage.store.Verdict;
+import org.nixwsl.storage.store.VerifyLevel;
+import org.nixwsl.storage.store.VerifyReport;
+import org.nixwsl.storage.store.VerifyRequest;
+
+/** Client and server of one JVM, joined by two pipes. */
+class GuestTest {
+  private static final NixStore STORE = new NixStore(Path.of("/nix"));
+  private static final CopyRequest COPY =
+      CopyRequest.of(STORE, new NixStore(Path.of("/mnt/wsl/x/y")));
+  private static final StoreFinding ODD =
+      new StoreFinding("/nix/store/%FFx", Verdict.MODIFIED, "quotes \" and\nlines and \u00fc");
+
+  private final FakeHost host = new FakeHost();
+  private final List<StorageEvent> events = new ArrayList<>();
+  private final CancellationToken token = new CancellationToken();
+  private final List<AutoCloseable> open = new ArrayList<>();
+  private Duration silence = Duration.ofSeconds(60);
+  private @Nullable Thread server;
+
+  @AfterEach
+  void closeAll() throws Exception {
+    for (AutoCloseable each : open) {
+      each.close();
+    }
+    if (server != null) {
+      server.join(TimeUnit.SECONDS.toMillis(20));
+      assertThat(server.isAlive()).as("the guest ends when its host is gone").isFalse();
+    }
+  }
+
+  @Test
+  void aMeasureAndTheReasonsToRefuseComeBackAsTheyWere() throws Exception {
+    GuestClient guest = connect();
+    host.measure = new StoreHost.Measure(1, Long.MAX_VALUE, 3, 1L << 40);
+    host.problems =
+        List.of(
+            Problem.of(ErrorCode.NO_SPACE, "full", "make room"),
+            Problem.of(ErrorCode.NOT_ROOT, "not root", "be root")
+                .mayGoAway()
+                .leaving(StateLeft.UNKNOWN));
+
+    StoreHost.Measure measure =
+        GuestWire.measure(run(op -> guest.call("measure", measured(), Listener.none(), op)));
+    List<Problem> problems =
+        GuestWire.problems(
+            run(
+                op ->
+                    guest.call(
+                        "refusals",
+                        object(
+                            "request",
+                            GuestWire.copyRequest(COPY),
+                            "measure",
+                            GuestWire.measure(measure)),
+                        Listener.none(),
+                        op)));
+
+    assertThat(measure).isEqualTo(host.measure);
+    assertThat(problems).isEqualTo(host.problems);
+    assertThat(host.asked).isEqualTo(COPY);
+  }
+
+  @Test
+  void aReportWithMoreFindingsThanAnyLineHoldsComesBackAsItWas() throws Exception {
+    GuestClient guest = connect();
+    List<StoreFinding> many = new ArrayList<>(List.of(ODD));
+    for (int i = 0; i < 5000; i++) {
+      many.add(new StoreFinding("/nix/store/" + i, Verdict.MISSING, "x".repeat(500)));
+    }
+    VerifyReport report =
+        new VerifyReport(
+            VerifyLevel.LINKS,
+            9,
+            ByteSize.ofBytes(77),
+            Duration.ofNanos(123_456_789_012L),
+            many,
+            List.of("a note"));
+    host.verified = report;
+    VerifyRequest request = VerifyRequest.builder().store(STORE).threads(3).build();
+    Listener listener = Listener.none();
+
+    VerifyReport back =
+        GuestWire.verifyReport(
+            run(op -> guest.call("verify", GuestWire.verifyRequest(request), listener, op)),
+            listener.parts());
+
+    assertThat(back).isEqualTo(report);
+    assertThat(host.verifyRequest).isEqualTo(request);
+  }
+
+  static Stream<StorageSdkException> errors() {
+    Problem problem =
+        Problem.of(ErrorCode.STORE_CHANGED, "it \"changed\"", "again").leaving(StateLeft.RESUMABLE);
+    return Stream.of(
+        new CommandException(problem, List.of("a", "b c"), -1, "out\nput"),
+        new ConflictException(problem),
+        new DiskException(problem),
+        new EnvironmentException(problem),
+        new IntegrityException(problem, List.of(ODD, ODD)),
+        new OperationCancelledException(problem));
+  }
+
+  @ParameterizedTest
+  @MethodSource("errors")
+  void whatTheGuestThrowsIsThrownHere(StorageSdkException error) throws Exception {
+    GuestClient guest = connect();
+    host.failure = error;
+
+    assertThatThrownBy(() -> run(op -> guest.call("measure", measured(), Listener.none(), op)))
+        .isExactlyInstanceOf(error.getClass())
+        .satisfies(e -> assertThat(((StorageSdkException) e).problem()).isEqualTo(error.problem()))
+        .satisfies(
+            e -> {
+              if (e instanceof IntegrityException integrity) {
+                assertThat(integrity.findings()).containsExactly(ODD, ODD);
+              } else if (e instanceof CommandException command) {
+                assertThat(command.command()).containsExactly("a", "b c");
+                assertThat(command.exitCode()).isEqualTo(-1);
+                assertThat(command.output()).isEqualTo("out\nput");
+              }
+            });
+  }
+
+  @Test
+  void aCopyIsToldOfAndEndsWithItsSessionClosed() throws Exception {
+    GuestClient guest = connect();
+    host.found = ODD;
+    UUID id = UUID.randomUUID();
+
+    run(
+        op -> {
+          guest.call("begin", GuestWire.copyRequest(COPY), Listener.none(), op);
+          op.runStage(
+              Stage.COPY,
+              progress ->
+                  guest.call(
+                      "copyPaths", Map.of(), new Listener(progress, new GuestWire.Parts()), op));
+          guest.call("copyState", Map.of(), Listener.none(), op);
+          guest.call("prove", Map.of(), Listener.none(), op);
+          guest.call("commit", object("storageId", id.toString()), Listener.none(), op);
+          Listener report = Listener.none();
+          assertThat(
+                  GuestWire.copyReport(guest.call("report", Map.of(), report, op), report.parts()))
+              .isEqualTo(host.report());
+          guest.call("close", Map.of(), Listener.none(), op);
+          assertThat(host.steps)
+              .containsExactly("begin", "copyPaths", "copyState", "prove", "commit " + id, "close");
+          return object();
+        });
+
+    assertThat(events.stream().filter(StorageEvent.Found.class::isInstance))
+        .extracting(event -> ((StorageEvent.Found) event).finding())
+        .containsExactly(ODD);
+    assertThat(events.stream().filter(StorageEvent.Progress.class::isInstance))
+        .extracting(event -> ((StorageEvent.Progress) event).bytesTotal())
+        .contains(1000L);
+  }
+
+  @Test
+  void aCancellationReachesTheStepUnderWayAndItsErrorComesBack() throws Exception {
+    GuestClient guest = connect();
+    host.waitsInCopy = true;
+    Thread canceller =
+        new Thread(
+            () -> {
+              try {
+                host.inCopy.await();
+                token.cancel();
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+              }
+            });
+    canceller.start();
+
+    assertThatThrownBy(
+            () ->
+                run(
+                    op -> {
+                      guest.call("begin", GuestWire.copyRequest(COPY), Listener.none(), op);
+                      return guest.call("copyPaths", Map.of(), Listener.none(), op);
+                    }))
+        .isInstanceOf(OperationCancelledException.class)
+        .satisfies(
+            e -> assertThat(((StorageSdkException) e).stateLeft()).isEqualTo(StateLeft.RESUMABLE));
+    assertThat(host.steps).doesNotContain("copyPaths");
+  }
+
+  @Test
+  void anInterruptionOfTheCallerCancelsTheStepAndIsNotLost() throws Exception {
+    GuestClient guest = connect();
+    host.waitsInCopy = true;
+    Thread caller = Thread.currentThread();
+    Thread interrupter =
+        new Thread(
+            () -> {
+              try {
+                host.inCopy.await();
+                caller.interrupt();
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+              }
+            });
+    interrupter.start();
+
+    assertThatThrownBy(
+            () ->
+                run(
+                    op -> {
+                      guest.call("begin", GuestWire.copyRequest(COPY), Listener.none(), op);
+                      return guest.call("copyPaths", Map.of(), Listener.none(), op);
+                    }))
+        .isInstanceOf(OperationCancelledException.class);
+    assertThat(Thread.interrupted()).as("the caller is still interrupted").isTrue();
+  }
+
+  @Test
+  void aGuestThatLosesItsHostCancelsAndClosesItsSession() throws Exception {
+    GuestClient guest = connect();
+    host.waitsInCopy = true;
+    Thread caller =
+        new Thread(
+            () -> {
+              try {
+                run(
+                    op -> {
+                      guest.call("begin", GuestWire.copyRequest(COPY), Listener.none(), op);
+                      return guest.call("copyPaths", Map.of(), Listener.none(), op);
+                    });
+              } catch (EnvironmentException e) {
+                host.seenByCaller = e;
+              }
+            });
+    caller.start();
+    assertThat(host.inCopy.await(20, TimeUnit.SECONDS)).isTrue();
+
+    guest.close();
+    caller.join(TimeUnit.SECONDS.toMillis(20));
+
+    assertThat(host.closed.await(20, TimeUnit.SECONDS)).as("the session is closed").isTrue();
+    assertThat(host.steps).containsExactly("begin", "close");
+    EnvironmentException seen = Objects.requireNonNull(host.seenByCaller);
+    assertThat(seen.code()).isEqualTo(ErrorCode.GUEST_LOST);
+    assertThat(seen.stateLeft()).isEqualTo(StateLeft.RESUMABLE);
+  }
+
+  @Test
+  void aGuestThatHearsNothingForTooLongCommitsNothing() throws Exception {
+    silence = Duration.ofMillis(300);
+    Pipes pipes = new Pipes();
+    serve(pipes);
+    GuestLines lines = new GuestLines(pipes.toHost(), pipes.fromHost());
+    lines.send(object("id", 1, "call", "begin", "arguments", GuestWire.copyRequest(COPY)));
+
+    // The host stays connected and says nothing more.
+    assertThat(host.closed.await(20, TimeUnit.SECONDS)).as("the session is closed").isTrue();
+
+    assertThat(host.steps).containsExactly("begin", "close");
+  }
+
+  @Test
+  void anotherVersionOfTheProtocolIsRefused() throws Exception {
+    assertThatThrownBy(() -> meets("{\"guest\":\"nixwsl\",\"protocol\":99}\n"))
+        .isInstanceOf(EnvironmentException.class)
+        .hasMessageContaining("another version");
+  }
+
+  @Test
+  void whatAShellPrintsBeforeTheGuestSpeaksIsPassedOver() throws Exception {
+    meets("wsl: warning\n\n{\"guest\":\"nixwsl\",\"protocol\":1}\n");
+  }
+
+  static Stream<String> nonsense() {
+    String hello = "{\"guest\":\"nixwsl\",\"protocol\":1}\n";
+    return Stream.of(
+        "",
+        "no guest\n".repeat(200),
+        "x".repeat(2 << 20),
+        hello + "{",
+        hello + "[1]\n",
+        hello + "{\"id\":1}\n",
+        hello + "{\"id\":7,\"result\":{}}\n",
+        hello + "{\"id\":1,\"error\":{\"code\":\"NO_SUCH_CODE\"}}\n",
+        hello + "{\"id\":\"1\",\"result\":{}}\n",
+        hello + "{\"id\":1,\"progress\":3}\n",
+        hello + "\u0000\u0001\n");
+  }
+
+  @ParameterizedTest
+  @MethodSource("nonsense")
+  void aGuestThatMakesNoSenseIsLostAndNothingElse(String said) {
+    assertThatThrownBy(
+            () -> {
+              GuestClient guest = meets(said);
+              run(
+                  op ->
+                      guest.call(
+                          "measure", measured(), new Listener(null, new GuestWire.Parts()), op));
+            })
+        .isInstanceOf(EnvironmentException.class)
+        .hasMessageContaining("It said: the complaint")
+        .satisfies(
+            e -> assertThat(((StorageSdkException) e).code()).isEqualTo(ErrorCode.GUEST_LOST));
+  }
+
+  @Test
+  void aPathOfAnyBytesArrivesWithItsBytes() {
+    long seed = new Random().nextLong();
+    Random random = new Random(seed);
+    for (int i = 0; i < 500; i++) {
+      byte[] bytes = new byte[2 + random.nextInt(40)];
+      random.nextBytes(bytes);
+      for (int j = 0; j < bytes.length; j++) {
+        if (bytes[j] == 0 || bytes[j] == '/' || bytes[j] == '.') {
+          bytes[j] = 'x';
+        }
+      }
+      bytes[0] = '/';
+      NixStore store = new NixStore(PathBytes.toAbsolutePath(bytes));
+
+      NixStore back = GuestWire.store(GuestWire.store(store));
+
+      assertThat(PathBytes.of(back.directory())).as("seed " + seed).isEqualTo(bytes);
+    }
+  }
+
+  // --- The two sides
+
+  /** Two pipes, as between a host and a process. */
+  private final class Pipes {
+    private final Pipe up = Pipe.open();
+    private final Pipe down = Pipe.open();
+
+    Pipes() throws IOException {
+      open.add(up.sink());
+      open.add(down.sink());
+    }
+
+    InputStream inGuest() {
+      return Channels.newInputStream(down.source());
+    }
+
+    OutputStream outOfGuest() {
+      return Channels.newOutputStream(up.sink());
+    }
+
+    InputStream toHost() {
+      return Channels.newInputStream(up.source());
+    }
+
+    OutputStream fromHost() {
+      return Channels.newOutputStream(down.sink());
+    }
+
+    void close() {
+      try {
+        down.sink().close();
+      } catch (IOException e) {
+        throw new IllegalStateException(e);
+      }
+    }
+  }
+
+  private GuestClient connect() throws Exception {
+    Pipes pipes = new Pipes();
+    serve(pipes);
+    return client(pipes);
+  }
+
+  private void serve(Pipes pipes) {
+    server =
+        new Thread(
+            () -> {
+              try {
+                new GuestServer(host, host, Ticker.system(), silence)
+                    .serve(pipes.inGuest(), pipes.outOfGuest());
+                pipes.up.sink().close();
+              } catch (IOException | InterruptedException e) {
+                throw new IllegalStateException(e);
+              }
+            });
+    server.start();
+  }
+
+  private GuestClient client(Pipes pipes) throws Exception {
+    GuestClient client =
+        new GuestClient(
+            new GuestLines(pipes.toHost(), pipes.fromHost()),
+            () -> "the complaint",
+            pipes::close,
+            "the test",
+            Ticker.system(),
+            Duration.ofSeconds(60));
+    open.add(0, client);
+    run(
+        op -> {
+          client.meet(op);
+          return object();
+        });
+    return client;
+  }
+
+  /** A client of a guest that says just that and ends. */
+  private GuestClient meets(String said) throws Exception {
+    Pipes pipes = new Pipes();
+    Thread speaker =
+        new Thread(
+            () -> {
+              try (OutputStream out = pipes.outOfGuest()) {
+                out.write(said.getBytes(StandardCharsets.UTF_8));
+              } catch (ClosedChannelException e) {
+                host.problems = List.of(); // nobody listens any more, which is what is tested
+              } catch (IOException e) {
+                throw new UncheckedIOException(e);
+              }
+            });
+    speaker.setDaemon(true); // a client that gave up reads no further
+    speaker.start();
+    return client(pipes);
+  }
+
+  private static Map<String, Object> measured() {
+    return GuestWire.store(STORE);
+  }
+
+  private Map<String, Object> run(Operation.Body<Map<String, Object>> body) {
+    return Operation.run(
+        "test",
+        RunOptions.builder().on(StorageEvent.class, events::add).cancelWith(token).build(),
+        Ticker.system(),
+        Map.of(),
+        body);
+  }
+
+  /** What the guest works with. */
+  private static final class FakeHost implements StoreHost, StoreVerifier, StoreHost.CopySession {
+    private final List<String> steps = new ArrayList<>();
+    private final CountDownLatch inCopy = new CountDownLatch(1);
+    private final CountDownLatch closed = new CountDownLatch(1);
+    private Measure measure = new Measure(0, 0, 0, 0);
+    private List<Problem> problems = List.of();
+    private boolean waitsInCopy;
+    private @Nullable StorageSdkException failure;
+    private @Nullable StoreFinding found;
+    private @Nullable CopyRequest asked;
+    private @Nullable VerifyRequest verifyRequest;
+    private @Nullable VerifyReport verified;
+    private @Nullable Operation operation;
+    private volatile @Nullable EnvironmentException seenByCaller;
+
+    @Override
+    public Measure measure(NixStore store, Operation operation) {
+      if (failure != null) {
+        throw failure;
+      }
+      return measure;
+    }
+
+    @Override
+    public List<Problem> refusals(CopyRequest request, Measure known, Operation operation) {
+      asked = request;
+      return problems;
+    }
+
+    @Override
+    public CopySession begin(CopyRequest request, Operation operation) {
+      this.operation = operation;
+      steps.add("begin");
+      return this;
+    }
+
+    @Override
+    public VerifyReport verify(VerifyRequest request, RunOptions options) {
+      verifyRequest = request;
+      return Objects.requireNonNull(verified);
+    }
+
+    @Override
+    public void copyPaths(StageProgress progress) throws IOException, InterruptedException {
+      inCopy.countDown();
+      if (waitsInCopy) {
+        operation().await("a cancellation", Duration.ofSeconds(20), () -> false);
+      }
+      steps.add("copyPaths");
+      progress.expect(1000, 10);
+      progress.advance(400, 4);
+      if (found != null) {
+        operation().found(found);
+      }
+    }
+
+    private Operation operation() {
+      return Objects.requireNonNull(operation);
+    }
+
+    @Override
+    public void copyState(StageProgress progress) {
+      steps.add("copyState");
+    }
+
+    @Override
+    public void prove(StageProgress progress) {
+      steps.add("prove");
+    }
+
+    @Override
+    public void finish() {
+      steps.add("finish");
+    }
+
+    @Override
+    public void commit(UUID storageId) {
+      steps.add("commit " + storageId);
+    }
+
+    @Override
+    public CopyReport report() {
+      return new CopyReport(
+          1,
+          2,
+          3,
+          ByteSize.ofBytes(4),
+          Duration.ofNanos(5),
+          Duration.ZERO,
+          List.of(ODD),
+          List.of("/nix/store/x.lock"),
+          List.of("n"));
+    }
+
+    @Override
+    public void close() {
+      steps.add("close");
+      closed.countDown();
+    }
+  }
+}

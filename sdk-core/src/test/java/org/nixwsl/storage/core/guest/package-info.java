@@ -1,0 +1,3 @@
+/** Tests of the guest protocol. */
+@org.jspecify.annotations.NullMarked
+package org.nixwsl.storage.core.guest;

@@ -1,0 +1,42 @@
+package org.nixwsl.storage.linux;
+
+import java.io.FileDescriptor;
+import java.io.FileInputStream;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import org.nixwsl.storage.core.guest.GuestServer;
+import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.run.Ticker;
+
+/**
+ * The guest as a program: standard input and output carry the protocol of {@code
+ * docs/guest-protocol.md} and nothing else. It ends when its input ends. Not meant to be started by
+ * hand.
+ */
+public final class GuestMain {
+  private GuestMain() {}
+
+  /** Serves the host on standard input and output; takes no arguments. */
+  public static void main(String[] arguments) throws InterruptedException, IOException {
+    try (OutputStream protocol = new FileOutputStream(FileDescriptor.out)) {
+      // A library that prints must not be taken for the guest.
+      PrintStream errors =
+          new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
+      System.setOut(errors);
+      ProcessRunner processes = new ProcessRunner();
+      LinuxPlatform platform = new LinuxPlatform();
+      Ticker ticker = Ticker.system();
+      new GuestServer(
+              platform.storeHost(processes, ticker),
+              platform.verifier(processes, ticker),
+              ticker,
+              GuestServer.SILENCE)
+          .serve(new FileInputStream(FileDescriptor.in), protocol);
+    }
+    // A reader that waits for the host must not keep this alive.
+    System.exit(0);
+  }
+}
