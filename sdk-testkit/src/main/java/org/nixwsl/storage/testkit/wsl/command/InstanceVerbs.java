@@ -222,7 +222,7 @@ final class InstanceVerbs {
     if (bytes < least || volume.uuid().isEmpty()) {
       throw new WslFailure("Wsl/Service/E_FAIL");
     }
-    Path resized = disk.resolveSibling(disk.getFileName() + ".resized");
+    Path resized = disk.resolveSibling("resized-" + disk.getFileName());
     new VhdxEngine().create(resized, DiskSpec.ofSize(ByteSize.ofBytes(bytes)));
     DiskContents.format(resized, 0, volume.type(), UUID.fromString(volume.uuid()));
     Files.move(resized, disk, StandardCopyOption.REPLACE_EXISTING);
