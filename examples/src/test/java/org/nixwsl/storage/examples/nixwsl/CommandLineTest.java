@@ -106,7 +106,7 @@ class CommandLineTest {
   }
 
   @Test
-  void copiesADiskAndTellsItsDigest() throws Exception {
+  void copiesADiskAndTellsItsDigest(@TempDir Path folder) throws Exception {
     Path disk = folder.resolve("x.vhdx");
     Path copy = folder.resolve("y.vhdx");
     Cli.run("vhdx", "create", disk, "--size", "4M");
