@@ -69,10 +69,6 @@ final class MountAttempt {
 
   /** Mounts and proves it. */
   MountedStorage run() throws IOException, InterruptedException {
-    Optional<MountedStorage> already = alreadyMounted();
-    if (already.isPresent()) {
-      return already.get();
-    }
     try {
       return new Patience(operation).trying("mount " + disk.path(), this::once);
     } catch (DiskException | ConflictException e) {
@@ -112,6 +108,10 @@ final class MountAttempt {
   private MountedStorage once() throws IOException, InterruptedException {
     // An earlier attempt may have ended with the virtual machine, and others attach disks too.
     attachedByUs = false;
+    Optional<MountedStorage> already = alreadyMounted();
+    if (already.isPresent()) {
+      return already.get();
+    }
     WslAnswer attached = wsl.attach(disk, operation);
     if (attached.ok()) {
       attachedByUs = true;

@@ -41,9 +41,23 @@ final class StorageOptions {
         description = "A directory of a mounted file system, instead of a disk.")
     private @Nullable Path directory;
 
+    @Option(
+        names = "--physical-disk",
+        paramLabel = "DISK",
+        description =
+            "A physical disk of Windows, such as \\\\.\\PHYSICALDRIVE1, or a partition of it:"
+                + " \\\\.\\PHYSICALDRIVE1:2. Needs administrator rights.")
+    private @Nullable String physicalDisk;
+
     private Where() {}
 
     private StorageLocation location() {
+      if (physicalDisk != null) {
+        String[] parts = physicalDisk.split(":", 2);
+        Optional<Integer> partition =
+            parts.length == 2 ? Optional.of(Integer.valueOf(parts[1])) : Optional.empty();
+        return new StorageLocation.PhysicalDisk(parts[0], partition);
+      }
       return disk != null
           ? new StorageLocation.VhdxFile(disk)
           : new StorageLocation.MountedDirectory(Objects.requireNonNull(directory));

@@ -1,17 +1,63 @@
 package org.nixwsl.storage.examples.nixwsl;
 
 import java.io.PrintWriter;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.nixwsl.storage.StorageSdk;
+import org.nixwsl.storage.WslMounter;
+import org.nixwsl.storage.mount.BootState;
 import org.nixwsl.storage.mount.MountedStorage;
+import org.nixwsl.storage.mount.WslInstance;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
-/** {@code nixwsl wsl}: attaching the shared storage, on Linux through a loop device. */
-@Command(name = "wsl", description = "Attach and detach the shared storage.")
+/**
+ * {@code nixwsl wsl}: attaching the shared storage, on Windows through {@code wsl.exe} and on Linux
+ * through a loop device; and what is there of WSL.
+ */
+@Command(
+    name = "wsl",
+    description = "Attach and detach the shared storage.",
+    subcommands = PersistCommand.class)
 final class WslCommand {
   WslCommand() {}
+
+  @Command(
+      name = "list",
+      description = "List the instances of WSL, and from which /nix those that run booted.")
+  int list(@Mixin Output output) {
+    try (StorageSdk sdk = StorageSdk.open()) {
+      List<WslInstance> instances = sdk.mounter().instances();
+      List<BootState> boots = sdk.mounter().bootStates();
+      output.print(
+          Output.object("instances", instances.stream().map(i -> json(i, boots)).toList()),
+          out -> instances.forEach(i -> out.println(line(i, boots))));
+      return NixWsl.OK;
+    }
+  }
+
+  @Command(
+      name = "mount",
+      description = "Attach and mount the storage; with --format-blank make its file system first.")
+  int mount(
+      @Mixin StorageOptions storage,
+      @Option(
+              names = "--format-blank",
+              description = "The disk is new: format it. Refused if anything is on it.")
+          boolean formatBlank,
+      @Mixin Output output) {
+    try (StorageSdk sdk = StorageSdk.open()) {
+      WslMounter mounter = sdk.mounter();
+      MountedStorage mounted =
+          formatBlank
+              ? mounter.prepareBlankDisk(storage.storage(), output.following())
+              : mounter.ensureMounted(storage.storage(), output.following());
+      show(Optional.of(mounted), output);
+      return NixWsl.OK;
+    }
+  }
 
   @Command(
       name = "ensure",
@@ -41,6 +87,38 @@ final class WslCommand {
       show(mounted, output);
       return mounted.isPresent() ? NixWsl.OK : NixWsl.FINDINGS;
     }
+  }
+
+  private static Map<String, Object> json(WslInstance instance, List<BootState> boots) {
+    Map<String, Object> json =
+        Output.object(
+            "name", instance.name(),
+            "running", instance.running(),
+            "version", instance.version(),
+            "default", instance.isDefault());
+    boot(instance, boots)
+        .ifPresent(
+            boot -> {
+              json.put("decision", Output.camel(boot.decision()));
+              json.put("reason", boot.reason());
+            });
+    return json;
+  }
+
+  private static String line(WslInstance instance, List<BootState> boots) {
+    return (instance.isDefault() ? "* " : "  ")
+        + instance.name()
+        + "  WSL "
+        + instance.version()
+        + "  "
+        + (instance.running() ? "running" : "stopped")
+        + boot(instance, boots)
+            .map(boot -> "  " + Output.camel(boot.decision()) + ": " + boot.reason())
+            .orElse("");
+  }
+
+  private static Optional<BootState> boot(WslInstance instance, List<BootState> boots) {
+    return boots.stream().filter(boot -> boot.instance().equals(instance.name())).findFirst();
   }
 
   private static void show(Optional<MountedStorage> mounted, Output output) {

@@ -1,0 +1,84 @@
+package org.nixwsl.storage.examples.nixwsl;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.nixwsl.storage.core.process.Command;
+import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.testkit.wsl.SimulatedWsl;
+
+/** {@code nixwsl wsl} as a process of its own, with a simulator in the place of wsl.exe. */
+class WslCommandTest {
+  private static final UUID ID = UUID.fromString("0b7f6f0e-6f38-4c3c-8a47-5f6b3a0d1c2e");
+
+  @RegisterExtension final SimulatedWsl wsl = new SimulatedWsl();
+
+  @Test
+  void preparesMountsListsPersistsAndUnmounts() {
+    wsl.addInstance("nixos");
+    Path disk = wsl.addDisk("shared");
+    Cli prepared = run("mount", "--format-blank", "--disk", disk, "--uuid", ID, "--json");
+    assertThat(prepared.exitCode()).as(prepared.err()).isZero();
+    assertThat(prepared.json())
+        .containsEntry("mounted", true)
+        .containsEntry("mountPoint", "/mnt/wsl/nixstorage")
+        .containsEntry("fileSystemType", "ext4")
+        .containsEntry("fileSystemUuid", ID.toString());
+    Map<?, ?> row = (Map<?, ?>) ((List<?>) run("list", "--json").json().get("instances")).get(0);
+    assertThat(row.get("name")).isEqualTo("nixos");
+    assertThat(row.get("running")).isEqualTo(true);
+    wsl.call("--shutdown");
+    assertThat(run("status", "--disk", disk, "--json").exitCode()).isEqualTo(1);
+
+    assertThat(run("persist", "query", "--json").exitCode()).isEqualTo(1);
+    Cli installed = run("persist", "install", "--disk", disk, "--uuid", ID, "--json");
+    assertThat(installed.exitCode()).as(installed.err()).isZero();
+    assertThat(installed.json()).containsEntry("installed", true).containsEntry("asUser", true);
+    assertThat(run("ensure", "--disk", disk, "--uuid", ID).exitCode()).isZero();
+    assertThat(run("status", "--disk", disk).exitCode()).isZero();
+    assertThat(run("persist", "remove", "--json").json()).containsEntry("removed", true);
+
+    assertThat(run("unmount", "--disk", disk, "--json").json()).containsEntry("mounted", false);
+    Cli twice = run("mount", "--format-blank", "--disk", disk, "--json");
+    assertThat(twice.exitCode()).isEqualTo(3);
+    assertThat(twice.error()).containsEntry("code", "DISK_NOT_BLANK");
+    assertThat(wsl.<List<String>>ask(machine -> machine.accidents())).isEmpty();
+  }
+
+  private Cli run(Object... arguments) {
+    List<String> argv =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                Cli.classPath().stream().map(Path::toString).collect(Collectors.joining(":")),
+                NixWsl.class.getName(),
+                "wsl"));
+    for (Object argument : arguments) {
+      argv.add(argument.toString());
+    }
+    Command command =
+        Command.of(argv)
+            .with("NIXWSL_WSL", wsl.executable().toString())
+            .with("NIXWSL_SCHTASKS", wsl.schtasks().toString())
+            .with("LOCALAPPDATA", wsl.folder().resolve("local").toString())
+            .with("USERNAME", "sam")
+            .with("USERDOMAIN", "PC")
+            .within(Duration.ofMinutes(3));
+    ProcessRunner.Result result =
+        Operation.quiet("nixwsl", op -> new ProcessRunner().run(command, op));
+    return new Cli(
+        result.exitCode(), result.text(), new String(result.stderr(), StandardCharsets.UTF_8));
+  }
+}
