@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.nixwsl.storage.config.WslConfigSettings;
@@ -62,8 +63,16 @@ class WslConfigTextTest {
   void aMissingKeyComesBelowTheFirstHeadingOfItsSection() {
     assertThat(merged("[wsl2]\r\nmemory=4GB\r\n[wsl2]\r\n", NEVER))
         .isEqualTo(
-            "[wsl2]\r\nvmIdleTimeout=-1\r\nmemory=4GB\r\n[wsl2]\r\n"
-                + "[general]\r\ninstanceIdleTimeout=-1\r\n");
+            String.join(
+                "\r\n",
+                List.of(
+                    "[wsl2]",
+                    "vmIdleTimeout=-1",
+                    "memory=4GB",
+                    "[wsl2]",
+                    "[general]",
+                    "instanceIdleTimeout=-1",
+                    "")));
     assertThat(merged("[general]", NEVER))
         .isEqualTo(
             "[general]\r\ninstanceIdleTimeout=-1\r\n\r\n[wsl2]\r\nvmIdleTimeout=-1\r\n"

@@ -2,6 +2,7 @@ package org.nixwsl.storage.testkit.boot;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -37,12 +38,23 @@ final class BootMachine implements AutoCloseable {
   static final int WAIT_SECONDS = 7;
 
   private final ScratchDirectory work;
-  private final Deque<AutoCloseable> toClose = new ArrayDeque<>();
+  private final Deque<NixContainer> instances = new ArrayDeque<>();
+  private final Map<String, Path> attached = new LinkedHashMap<>();
   private final String image;
   private int disks;
 
   BootMachine() throws Exception {
     work = ScratchDirectory.in(Path.of("/var/tmp"), "nixwsl-boot-");
+    image = "nixwsl-boot-table:" + ProcessHandle.current().pid();
+    try {
+      prepare();
+    } catch (Exception | Error e) {
+      close();
+      throw e;
+    }
+  }
+
+  private void prepare() throws Exception {
     Path share = Files.createDirectory(work.path().resolve("wsl"));
     host("mount", "-t", "tmpfs", "wsl", share.toString());
     host("mount", "--make-shared", share.toString());
@@ -62,7 +74,6 @@ final class BootMachine implements AutoCloseable {
     for (String name : new String[] {"mini-nixos.nix", "prepare.sh"}) {
       Files.writeString(work.path().resolve(name), resource(name));
     }
-    image = "nixwsl-boot-table:" + ProcessHandle.current().pid();
     try (NixContainer builder = new NixContainer().sharing(work.path(), "/work")) {
       builder.start();
       inside(builder, "bash /work/prepare.sh");
@@ -80,11 +91,7 @@ final class BootMachine implements AutoCloseable {
     Path file = work.path().resolve("disk" + ++disks + ".img");
     host("cp", "--sparse=always", pristine().toString(), file.toString());
     String device = host("losetup", "--find", "--show", file.toString()).strip();
-    toClose.push(
-        () -> {
-          host("losetup", "--detach", device);
-          Files.delete(file);
-        });
+    attached.put(device, file);
     return device;
   }
 
@@ -136,7 +143,7 @@ final class BootMachine implements AutoCloseable {
           }
         });
     instance.start();
-    toClose.push(instance);
+    instances.push(instance);
     return instance;
   }
 
@@ -186,15 +193,9 @@ final class BootMachine implements AutoCloseable {
   }
 
   /** What one row left: instances first, then mounts, then disks. */
-  void clear() throws Exception {
-    Deque<AutoCloseable> disksLeft = new ArrayDeque<>();
-    while (!toClose.isEmpty()) {
-      AutoCloseable next = toClose.pop();
-      if (next instanceof NixContainer) {
-        next.close();
-      } else {
-        disksLeft.push(next);
-      }
+  void clear() throws IOException {
+    while (!instances.isEmpty()) {
+      instances.pop().close();
     }
     while (Files.readString(Path.of("/proc/self/mountinfo"))
         .contains(" " + work.path() + "/wsl/")) {
@@ -208,9 +209,11 @@ final class BootMachine implements AutoCloseable {
       }
       host("umount", last);
     }
-    for (AutoCloseable disk : disksLeft) {
-      disk.close();
+    for (Map.Entry<String, Path> disk : attached.entrySet()) {
+      host("losetup", "--detach", disk.getKey());
+      Files.delete(disk.getValue());
     }
+    attached.clear();
   }
 
   private Path pristine() {
@@ -219,16 +222,17 @@ final class BootMachine implements AutoCloseable {
 
   private static String resource(String name) throws IOException {
     try (InputStream in = BootMachine.class.getResourceAsStream(name)) {
-      return new String(
-          Objects.requireNonNull(in, name).readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
+      return new String(Objects.requireNonNull(in, name).readAllBytes(), StandardCharsets.UTF_8);
     }
   }
 
   @Override
-  public void close() throws Exception {
+  public void close() throws IOException {
     clear();
     host("docker", "image", "rm", "--force", image);
-    host("umount", work.path().resolve("wsl").toString());
+    if (Files.readString(Path.of("/proc/self/mountinfo")).contains(work.path() + "/wsl ")) {
+      host("umount", work.path().resolve("wsl").toString());
+    }
     work.close();
   }
 }

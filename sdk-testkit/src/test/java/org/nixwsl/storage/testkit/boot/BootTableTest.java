@@ -155,13 +155,12 @@ class BootTableTest {
     row(machine, "mounted elsewhere", machine.instance(device, NOTHING), DISK, "is bound");
     machine.clear();
 
-    instance = machine.instance("", NOTHING);
-    host("sleep", "1");
-    terminate(instance);
+    // Stopped long before the hook would mount the disk itself.
     device = machine.attach();
+    instance = machine.instance(device, NOTHING);
+    terminate(instance);
     machine.mount(device, "rw");
     host("docker", "start", instance.getContainerId());
-    inside(instance, "[ -e " + device + " ] || " + node(device));
     row(machine, "terminated during the wait, then there", instance, DISK, "is bound on /nix");
     machine.clear();
   }
@@ -347,7 +346,9 @@ class BootTableTest {
     }
     check(facts, "state", "running", wrong);
     check(facts, "where", disk ? "shared-disk" : "root-disk", wrong);
-    check(facts, "shim", facts.getOrDefault("system", ""), wrong);
+    // Only past the hook can a shim start a system that is not its own.
+    boolean past = said.contains("led past the hook");
+    check(facts, "shim", past ? "old" : facts.getOrDefault("system", ""), wrong);
     check(facts, "mixed", "no", wrong);
     check(facts, "dangling", "", wrong);
     check(facts, "daemon", decision.equals(RESCUE) ? "inactive" : "active", wrong);
