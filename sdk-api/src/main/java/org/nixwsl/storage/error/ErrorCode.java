@@ -86,6 +86,12 @@ public enum ErrorCode {
   PLAN_REFUSED,
   /** A setting is not allowed in a NixOS module or in a file name. */
   BAD_SETTING,
+  /** Others could change the configuration that root builds, or a file of it is no plain file. */
+  UNSAFE_CONFIG,
+  /** Nix cannot parse the configuration, as it is or as it would be. */
+  CONFIG_INVALID,
+  /** Someone changed the configuration while it was worked on. */
+  CONFIG_CHANGED,
 
   /** wsl.exe is not there, or too old. */
   WSL_NOT_AVAILABLE,

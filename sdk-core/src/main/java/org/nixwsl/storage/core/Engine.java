@@ -13,7 +13,7 @@ import org.nixwsl.storage.VhdxManager;
 import org.nixwsl.storage.WslMounter;
 import org.nixwsl.storage.core.migrate.CopyEngine;
 import org.nixwsl.storage.core.migrate.MigrationEngine;
-import org.nixwsl.storage.core.nixconf.NixModuleRenderer;
+import org.nixwsl.storage.core.nixwire.NixConfigEngine;
 import org.nixwsl.storage.core.platform.Platform;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Ticker;
@@ -28,9 +28,9 @@ import org.nixwsl.storage.error.Problem;
  */
 final class Engine implements StorageSdk {
   private final VhdxManager vhdx = new VhdxEngine();
-  private final NixConfigWriter configWriter = new NixModuleRenderer();
   private final ProcessRunner processes = new ProcessRunner();
   private final Ticker ticker = Ticker.system();
+  private final NixConfigWriter configWriter = new NixConfigEngine(processes, ticker);
   private final Optional<Platform> platform;
   private @Nullable WslMounter mounter;
 

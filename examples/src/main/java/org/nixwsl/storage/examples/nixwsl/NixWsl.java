@@ -5,6 +5,7 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Locale;
 import org.nixwsl.storage.disk.ByteSize;
+import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.MountName;
@@ -58,8 +59,8 @@ public final class NixWsl {
         .setCaseInsensitiveEnumValuesAllowed(true)
         .registerConverter(ByteSize.class, checked(ByteSize::parse))
         .registerConverter(Path.class, NixWsl::path)
-        .registerConverter(InstanceName.class, checked(InstanceName::of))
-        .registerConverter(MountName.class, checked(MountName::of))
+        .registerConverter(InstanceName.class, setting(InstanceName::of))
+        .registerConverter(MountName.class, setting(MountName::of))
         .setExecutionExceptionHandler(NixWsl::report);
   }
 
@@ -104,6 +105,18 @@ public final class NixWsl {
               + text
               + "' cannot be a file name in this locale; set LANG to a UTF-8 locale such as C.UTF-8");
     }
+  }
+
+  /** A value that gets into files of others: refused with the code that the SDK has for it. */
+  private static <T> ITypeConverter<T> setting(ITypeConverter<T> converter) {
+    ITypeConverter<T> checked = checked(converter);
+    return text -> {
+      try {
+        return checked.convert(text);
+      } catch (TypeConversionException e) {
+        throw new TypeConversionException(e.getMessage() + " [" + ErrorCode.BAD_SETTING + "]");
+      }
+    };
   }
 
   private static <T> ITypeConverter<T> checked(ITypeConverter<T> converter) {

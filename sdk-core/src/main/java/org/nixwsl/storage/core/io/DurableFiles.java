@@ -1,6 +1,7 @@
 package org.nixwsl.storage.core.io;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
@@ -9,7 +10,13 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The only way a file of ours comes to be or changes: written beside its target under a private
@@ -21,6 +28,10 @@ import java.util.UUID;
 public final class DurableFiles {
   /** How names of temporary files begin. */
   public static final String TEMPORARY_PREFIX = ".nixwsl-tmp-";
+
+  /** Until the file has its owner, nobody else reads it. */
+  private static final FileAttribute<?> FOR_THE_OWNER =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
 
   private DurableFiles() {}
 
@@ -71,6 +82,70 @@ public final class DurableFiles {
   }
 
   /**
+   * {@link #replace} of a file that keeps its owner, group and mode; POSIX only. The contents are
+   * at no moment readable for anyone who could not read the file before.
+   */
+  public static void replaceKeepingOwner(Path target, Contents contents)
+      throws IOException, InterruptedException {
+    writeOwned(target, ownership(target), contents);
+  }
+
+  /**
+   * Copies a regular file of ours with owner, group and mode; replaces what is there. POSIX only.
+   */
+  public static void copy(Path source, Path target) throws IOException, InterruptedException {
+    byte[] bytes = Files.readAllBytes(source);
+    writeOwned(target, ownership(source), channel -> writeFully(channel, bytes));
+  }
+
+  /** Makes or replaces a file of this user with that mode; POSIX only. */
+  public static void replaceWithMode(Path target, int mode, Contents contents)
+      throws IOException, InterruptedException {
+    writeOwned(target, Map.of("mode", mode), contents);
+  }
+
+  /** Writes all bytes to a channel. */
+  public static void writeFully(FileChannel channel, byte[] bytes) throws IOException {
+    ByteBuffer buffer = ByteBuffer.wrap(bytes);
+    while (buffer.hasRemaining()) {
+      channel.write(buffer);
+    }
+  }
+
+  /** Deletes a file, durably; nothing if it is not there. */
+  public static void delete(Path file) throws IOException {
+    if (Files.deleteIfExists(file)) {
+      forceDirectory(parent(file));
+    }
+  }
+
+  private static Map<String, Object> ownership(Path file) throws IOException {
+    return Files.readAttributes(file, "unix:uid,gid,mode", LinkOption.NOFOLLOW_LINKS);
+  }
+
+  private static void writeOwned(Path target, Map<String, Object> ownership, Contents contents)
+      throws IOException, InterruptedException {
+    Path temporary = written(target, contents, FOR_THE_OWNER);
+    orDelete(
+        () -> {
+          // The owner first: the kernel may take mode bits away when it changes.
+          for (String attribute : List.of("uid", "gid", "mode")) {
+            @Nullable Object value = ownership.get(attribute);
+            if (value != null) {
+              int bits = attribute.equals("mode") ? (Integer) value & 07777 : (Integer) value;
+              Files.setAttribute(temporary, "unix:" + attribute, bits, LinkOption.NOFOLLOW_LINKS);
+            }
+          }
+          try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
+            channel.force(true);
+          }
+          Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+        },
+        temporary);
+    forceDirectory(parent(target));
+  }
+
+  /**
    * Forces what a directory lists to the device; does nothing where directories cannot be opened.
    */
   public static void forceDirectory(Path directory) throws IOException {
@@ -94,7 +169,7 @@ public final class DurableFiles {
   }
 
   /** Writes a temporary file beside the target, forced to the device. */
-  private static Path written(Path target, Contents contents)
+  private static Path written(Path target, Contents contents, FileAttribute<?>... attributes)
       throws IOException, InterruptedException {
     Path temporary = parent(target).resolve(TEMPORARY_PREFIX + UUID.randomUUID());
     orDelete(
@@ -102,9 +177,11 @@ public final class DurableFiles {
           try (FileChannel channel =
               FileChannel.open(
                   temporary,
-                  StandardOpenOption.CREATE_NEW,
-                  StandardOpenOption.READ,
-                  StandardOpenOption.WRITE)) {
+                  Set.of(
+                      StandardOpenOption.CREATE_NEW,
+                      StandardOpenOption.READ,
+                      StandardOpenOption.WRITE),
+                  attributes)) {
             contents.writeTo(channel);
             channel.force(true);
           }

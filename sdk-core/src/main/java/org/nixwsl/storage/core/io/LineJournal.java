@@ -5,7 +5,6 @@ import java.io.ByteArrayOutputStream;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -53,7 +52,8 @@ public final class LineJournal implements Closeable {
 
   /** Makes a journal that must not be there yet, with its first line, durably. */
   public static void create(Path file, String firstLine) throws IOException, InterruptedException {
-    DurableFiles.create(file, channel -> writeFully(channel, encode(List.of(firstLine))));
+    DurableFiles.create(
+        file, channel -> DurableFiles.writeFully(channel, encode(List.of(firstLine))));
   }
 
   /**
@@ -91,7 +91,7 @@ public final class LineJournal implements Closeable {
   public void append(List<String> lines) throws IOException {
     byte[] bytes = encode(lines);
     try {
-      writeFully(channel, bytes);
+      DurableFiles.writeFully(channel, bytes);
       channel.force(false);
     } catch (Throwable e) {
       try {
@@ -152,12 +152,5 @@ public final class LineJournal implements Closeable {
       line.reset();
     }
     return end;
-  }
-
-  private static void writeFully(FileChannel channel, byte[] bytes) throws IOException {
-    ByteBuffer buffer = ByteBuffer.wrap(bytes);
-    while (buffer.hasRemaining()) {
-      channel.write(buffer);
-    }
   }
 }

@@ -1,7 +1,9 @@
 package org.nixwsl.storage.core.nixconf;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
-import org.nixwsl.storage.NixConfigWriter;
+import java.util.UUID;
 import org.nixwsl.storage.config.NixModuleSettings;
 import org.nixwsl.storage.core.escape.NixText;
 
@@ -13,42 +15,65 @@ import org.nixwsl.storage.core.escape.NixText;
  * <p>The hook and the seed copier are shell scripts of their own, embedded as Nix strings; only
  * {@link NixText} writes literals.
  *
- * <p>What the module cannot do yet:
- *
- * <ul>
- *   <li>Activation by {@code nixos-rebuild test} copies the system to the root disk before it moves
- *       {@code /sbin/init}, but after {@code /etc} and {@code /bin} were moved. At boot the hook
- *       asks whether the root disk has the directory of the disk's system, not whether Nix there
- *       calls it valid.
- *   <li>The seed pins no generation by a name of its own and is never collected, so that it grows.
- *   <li>The hook starts the shim it was built with, not the one of the system that it boots.
- *   <li>No lease: nothing keeps a cloned instance from using the same directory.
- *   <li>No epoch: a disk or root disk restored from a backup is not noticed.
- *   <li>A disk that is attached but not mounted under WSL's share is not mounted by the hook.
- *   <li>The seed is synced to the device, but its contents are not proven by their hashes.
- * </ul>
+ * <p>What the module does and does not: {@code docs/nixos-module.md}.
  */
-public final class NixModuleRenderer implements NixConfigWriter {
+public final class NixModuleRenderer {
   /** Two spaces more than the {@code let} that the scripts stand in. */
   private static final int SCRIPT_MARGIN = 4;
 
   private final Template module = new Template(Template.resource("nix-storage.nix.template"));
   private final String initScript = script("nix-storage-init.sh");
   private final String seedScript = script("nix-storage-seed.sh");
+  private final String commandScript = script("nix-storage-command.sh");
 
   /** A renderer; reads its texts from the jar once. */
   public NixModuleRenderer() {}
 
-  @Override
+  /** The text of the module. Equal settings give equal text. */
   public String render(NixModuleSettings settings) {
     return module.fill(
         Map.of(
             "instance", NixText.quoted(settings.instance().value()),
             "mountName", NixText.quoted(settings.mountName().value()),
             "storageId", NixText.quoted(settings.storageId().toString()),
+            "fileSystemUuid",
+                NixText.quoted(settings.fileSystemUuid().map(UUID::toString).orElse("")),
             "waitSeconds", Integer.toString(settings.waitSeconds()),
+            "verifySchedule", NixText.quoted(settings.verifySchedule()),
+            "storeSettings", storeSettings(settings),
             "initScript", initScript,
-            "seedScript", seedScript));
+            "seedScript", seedScript,
+            "commandScript", commandScript));
+  }
+
+  /** What was asked for beyond the boot: a block of its own, or nothing at all. */
+  private static String storeSettings(NixModuleSettings settings) {
+    List<String> lines = new ArrayList<>();
+    settings
+        .autoOptimiseStore()
+        .ifPresent(on -> lines.add("nix.settings.auto-optimise-store = " + on));
+    settings.fsyncStorePaths().ifPresent(on -> lines.add("nix.settings.fsync-store-paths = " + on));
+    settings.minFree().ifPresent(size -> lines.add("nix.settings.min-free = " + size.bytes()));
+    settings.maxFree().ifPresent(size -> lines.add("nix.settings.max-free = " + size.bytes()));
+    settings
+        .gcSchedule()
+        .ifPresent(
+            schedule -> {
+              lines.add("nix.gc.automatic = true");
+              lines.add("nix.gc.dates = " + NixText.quoted(schedule));
+            });
+    settings
+        .gcOlderThanDays()
+        .ifPresent(
+            days ->
+                lines.add(
+                    "nix.gc.options = " + NixText.quoted("--delete-older-than " + days + "d")));
+    if (lines.isEmpty()) {
+      return "";
+    }
+    StringBuilder block = new StringBuilder("\n  # Settings for a store on a disk of its own.\n");
+    lines.forEach(line -> block.append("  ").append(line).append(";\n"));
+    return block.toString();
   }
 
   private static String script(String resource) {

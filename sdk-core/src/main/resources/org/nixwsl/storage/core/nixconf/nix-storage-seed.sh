@@ -1,8 +1,18 @@
-# Copies a system into the /nix of the root disk, which the shared disk's /nix hides, so that the
-# instance still boots when the disk is away.
-# Arguments: the system, and `profile` when it is the one that a boot is to take.
+# Copies a system into the /nix of the root disk (the seed), which the shared disk's /nix hides, so
+# that the instance still boots when the disk is away.
+# Arguments: the system, and what it is about to become: `profile`, the one that a boot takes, or
+# `links`, the one that /etc, /bin and /sbin name.
 
 set -euo pipefail
+
+# An older system without this module, switched to by hand, lets /sbin/init lead past the hook.
+if [ ! -e "$runDir/boot.json" ] && [ -e "$armedFile" ] && [ ! -d /run/systemd/system ]; then
+  mkdir -p "$runDir"
+  reason="/sbin/init led past the hook: a system without the nix-storage module was active"
+  printf '{"version":1,"decision":"rescue","reason":"%s","findings":["hook-bypassed"],"source":"","storageId":""}\n' \
+    "$reason" > "$runDir/boot.json"
+  printf 'nix-storage: RESCUE BOOT.\nReason: %s\n' "$reason" > "$runDir/rescue"
+fi
 
 # Without the disk the /nix in place is the root disk's own.
 [ -e "$runDir/active" ] || exit 0
@@ -17,11 +27,18 @@ flock 9
 mountpoint -q "$root" || mount --bind --make-private / "$root"
 trap 'umount "$root"' EXIT
 
+export HOME=/root
 echo "nix-storage: copying $system to the root disk"
 nix --extra-experimental-features nix-command copy --no-check-sigs --to "$root" "$system"
-# On the disk before the profile names it: a profile must not point to what a power cut took away.
+# On the disk before anything names it: no link may lead to what a power cut took away.
 sync -f "$root"
-if [ "${2:-}" = profile ]; then
-  nix-env --store "$root" --profile "$root/nix/var/nix/profiles/system" --set "$system"
-  sync -f "$root"
-fi
+case $2 in
+  profile) nix-env --store "$root" --profile "$root/nix/var/nix/profiles/system" --set "$system" ;;
+  links)
+    roots=$root/nix/var/nix/gcroots
+    mkdir -p "$roots"
+    ln -sfn "$system" "$roots/nix-storage-current.new"
+    mv -fT "$roots/nix-storage-current.new" "$roots/nix-storage-current"
+    ;;
+esac
+sync -f "$root"

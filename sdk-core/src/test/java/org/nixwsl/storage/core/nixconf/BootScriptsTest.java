@@ -50,9 +50,17 @@ class BootScriptsTest {
     Files.writeString(scratch.resolve("armed"), "");
     Files.writeString(scratch.resolve("kmsg"), "");
     Files.createDirectories(scratch.resolve("bin"));
-    program(scratch.resolve("bin/sleep"), "echo \"$1\" >> " + scratch.resolve("slept"));
+    program(
+        scratch.resolve("bin/sleep"),
+        "[ $1 = infinity ] || echo \"$1\" >> " + scratch.resolve("slept"));
     values.put("instance", "main");
     values.put("storageId", ID);
+    values.put("fileSystemUuid", "");
+    values.put("stateDir", scratch.resolve("state").toString());
+    program(scratch.resolve("bin/stat"), "echo ${TYPE-ext2/ext3}");
+    program(scratch.resolve("bin/findmnt"), "echo /dev/root");
+    program(scratch.resolve("bin/blkid"), "[ \"$1\" = -p ] && echo root-uuid");
+    program(scratch.resolve("bin/nix-store"), "[ ! -e " + scratch.resolve("invalid") + " ]");
     values.put("runDir", scratch.resolve("run").toString());
     values.put("armedFile", scratch.resolve("armed").toString());
     values.put("forceRescueFile", scratch.resolve("force-rescue").toString());
@@ -175,6 +183,102 @@ class BootScriptsTest {
   }
 
   @Test
+  void b1RescuesWhenNixDoesNotKnowTheSystemOnTheRootDisk() throws IOException {
+    Files.writeString(scratch.resolve("invalid"), "");
+    rescued(MOUNTED, "seed older than disk");
+  }
+
+  @Test
+  void b2PinsWhatWasBootedBeforeTheMoveAndWhatTheLinksName() throws IOException {
+    boot(MOUNTED);
+    Path roots = root.resolve("var/nix/gcroots");
+    Path system = Path.of("/nix").resolve(SYSTEM);
+    assertThat(Files.readSymbolicLink(roots.resolve("nix-storage-premove"))).isEqualTo(system);
+    assertThat(Files.readSymbolicLink(roots.resolve("nix-storage-current"))).isEqualTo(system);
+  }
+
+  @Test
+  void b4RescuesFromASystemThatIsOlderThanTheModule() throws IOException {
+    Files.delete(disk.resolve(SYSTEM).resolve("nix-storage-shim"));
+    rescued(MOUNTED, "older than the nix-storage module");
+  }
+
+  @Test
+  void b6RescuesWhileAnotherInstanceHasTheLease() throws IOException {
+    rescued(
+        MOUNTED
+            + "; mkdir -p \"$mountPoint/.nixwsl/locks\"; exec 7> \"$mountPoint/.nixwsl/locks/main\";"
+            + " flock -x 7",
+        "is in use by another instance");
+  }
+
+  @Test
+  void b6RescuesFromTheDirectoryOfAnotherOwnerUntilAdopted() throws IOException {
+    boot(MOUNTED);
+    assertThat(register("owner")).hasContent("root-uuid");
+    Files.writeString(register("owner"), "another\n");
+    rescued(MOUNTED, "belongs to the instance with the root disk 'another'");
+  }
+
+  @Test
+  void b6FollowsNoLinkToTheLease() throws IOException {
+    Path victim = scratch.resolve("victim");
+    Files.createDirectories(disk.resolveSibling(".nixwsl/locks"));
+    Files.createSymbolicLink(disk.resolveSibling(".nixwsl/locks/main"), victim);
+    rescued(MOUNTED, "cannot be opened");
+    assertThat(victim).doesNotExist();
+  }
+
+  @Test
+  void b7CountsBootsOnBothSidesAndFindsTheOneThatIsBehind() throws IOException {
+    boot(MOUNTED);
+    boot(MOUNTED);
+    assertThat(register("epoch")).hasContent("2");
+    assertThat(scratch.resolve("state/epoch")).hasContent("2 2");
+    assertThat(report()).containsEntry("findings", List.of());
+    Files.writeString(register("epoch"), "1\n");
+    boot(MOUNTED);
+    assertThat(report()).containsEntry("findings", List.of("disk-restored"));
+    assertThat(register("epoch")).hasContent("3");
+    Files.writeString(scratch.resolve("state/epoch"), "1 1\n");
+    boot(MOUNTED);
+    assertThat(report()).containsEntry("findings", List.of("root-restored"));
+    assertThat(scratch.resolve("state/epoch")).hasContent("4 4");
+  }
+
+  @Test
+  void b7APowerCutBetweenTheTwoCountersIsNoRestore() throws IOException {
+    boot(MOUNTED);
+    for (String onDisk : List.of("1", "2")) {
+      Files.writeString(scratch.resolve("state/epoch"), "1 2\n");
+      Files.writeString(register("epoch"), onDisk + "\n");
+      boot(MOUNTED);
+      assertThat(report()).containsEntry("findings", List.of());
+      assertThat(register("epoch")).hasContent("3");
+    }
+  }
+
+  @Test
+  void b7ACounterThatIsNoNumberCountsAsNone() throws IOException {
+    boot(MOUNTED);
+    Files.writeString(register("epoch"), "$(touch /tmp/x)\n");
+    assertThat(boot(MOUNTED)).startsWith("shared disk");
+    assertThat(report()).containsEntry("findings", List.of("disk-restored"));
+  }
+
+  @Test
+  void b9RescuesFromAMountThatIsNotTheDisk() throws IOException {
+    values.put("fileSystemUuid", ID);
+    rescued(MOUNTED, "does not have the UUID");
+  }
+
+  @Test
+  void rescuesFromAMountThatIsNoDisk() throws IOException {
+    program(scratch.resolve("bin/stat"), "echo v9fs");
+    rescued(MOUNTED, "is no disk of the SDK's kind");
+  }
+
+  @Test
   void seedsTheRootDiskAndSyncsBeforeTheProfileNamesIt() throws IOException {
     fakeNix("exit 0");
     assertThat(seed("profile").exitCode()).isZero();
@@ -192,7 +296,7 @@ class BootScriptsTest {
   @Test
   void aTestedSystemIsCopiedButNotMadeTheOneToBoot() throws IOException {
     fakeNix("exit 0");
-    assertThat(seed("").exitCode()).isZero();
+    assertThat(seed("links").exitCode()).isZero();
     assertThat(scratch.resolve("calls")).content().contains("copy").doesNotContain("nix-env");
   }
 
@@ -233,6 +337,10 @@ class BootScriptsTest {
   private ProcessRunner.Result seed(String argument) throws IOException {
     Path script = script("seed.sh", Template.resource("nix-storage-seed.sh"));
     return inNamespace("exec bash " + script + " " + scratch.resolve("system") + " " + argument);
+  }
+
+  private Path register(String file) {
+    return disk.resolveSibling(".nixwsl/instances/main").resolve(file);
   }
 
   private Map<String, Object> report() throws IOException {
@@ -279,6 +387,9 @@ class BootScriptsTest {
         nix.resolve("var/nix/profiles/system-7-link"), Path.of("/nix").resolve(SYSTEM));
     program(nix.resolve(SYSTEM).resolve("activate"), "");
     Files.createSymbolicLink(nix.resolve(SYSTEM).resolve("systemd"), Path.of("/nix/store/systemd"));
+    Files.createSymbolicLink(
+        nix.resolve(SYSTEM).resolve("nix-storage-shim"),
+        Path.of("/nix/store/shim/bin/systemd-shim"));
     program(nix.resolve("store/systemd/lib/systemd/systemd"), "echo systemd 257");
     program(
         nix.resolve("store/shim/bin/systemd-shim"), "printf '" + name + "'; printf ' [%s]' \"$@\"");
@@ -297,6 +408,7 @@ class BootScriptsTest {
             + "printf '%s\\n' \"${line//$run/RUN}\" >> "
             + scratch.resolve("calls")
             + "\n";
+    Files.writeString(scratch.resolve("run/boot.json"), "{}");
     for (String name : List.of("sync", "nix-env")) {
       program(scratch.resolve("bin").resolve(name), note);
     }

@@ -19,6 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.nixwsl.storage.config.NixModuleSettings;
 import org.nixwsl.storage.core.escape.Interpreters;
 import org.nixwsl.storage.core.process.Command;
+import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.MountName;
 
@@ -26,6 +27,9 @@ class NixModuleRendererTest {
   private static final UUID ID = UUID.fromString("6f1d5b1e-0c0a-4d0e-9a77-3a1f0d7c2b10");
   private static final List<String> OWN_STORE =
       List.of("|/run/nix-storage/active", "|!/etc/nix-storage.armed");
+
+  private static final List<String> SCRIPTS =
+      List.of("init", "seed", "command", "bootLoader", "seeding", "activation", "shell", "builder");
 
   @TempDir Path scratch;
 
@@ -78,7 +82,7 @@ class NixModuleRendererTest {
             "\nmountPoint='/mnt/wsl/nixstorage'\n",
             "\nwaitSeconds='15'\n",
             "\nshim='/nix/store/stub-utils/bin/systemd-shim'\n",
-            "\nPATH='/usr/bin:/usr/bin'\n")
+            "\nPATH='/usr/bin:/usr/bin:/nix/store/stub-nix/bin'\n")
         .endsWith("\n" + Template.resource("nix-storage-init.sh"));
     assertThat((String) module.get("seed"))
         .contains("\nPATH='/usr/bin:/usr/bin:/nix/store/stub-nix/bin'\n")
@@ -89,16 +93,97 @@ class NixModuleRendererTest {
   void bashAcceptsEveryScript() throws IOException {
     Interpreters.needs("bash");
     Map<?, ?> module = evaluated("");
-    for (String script : List.of("init", "seed", "bootLoader", "activation", "shell")) {
+    for (String script : SCRIPTS) {
       byte[] text = Interpreters.utf8((String) Objects.requireNonNull(module.get(script)));
       Interpreters.run(Command.of("bash", "-n", "-s").reading(text));
     }
   }
 
   @Test
+  void shellcheckFindsNothingInAnyScript() throws IOException {
+    Interpreters.needs("shellcheck");
+    Map<?, ?> module = evaluated("");
+    for (String script : SCRIPTS) {
+      byte[] text = Interpreters.utf8((String) Objects.requireNonNull(module.get(script)));
+      // 2154: NixOS sets the variables of activation steps and system builders.
+      Interpreters.run(
+          Command.of("shellcheck", "--shell=bash", "--exclude=SC2154", "-").reading(text));
+    }
+  }
+
+  @Test
+  void b1ActivationCopiesToTheRootDiskBeforeAnyOtherStep() throws IOException {
+    Map<?, ?> module = evaluated("");
+    assertThat(Objects.requireNonNull((List<?>) module.get("activationSteps")).get(0))
+        .isEqualTo("0-nix-storage-seed");
+    assertThat((String) module.get("seeding"))
+        .contains("if ! /nix/store/stub-nix-storage-seed \"$systemConfig\" links; then")
+        .contains("  exit 1\n");
+  }
+
+  @Test
+  void b4EachSystemNamesItsOwnShim() throws IOException {
+    assertThat(evaluated("").get("builder"))
+        .isEqualTo("ln -s /nix/store/stub-utils/bin/systemd-shim \"$out\"/nix-storage-shim\n");
+  }
+
+  @Test
+  void rendersSettingsForAStoreOnItsOwnDisk() throws IOException {
+    String text =
+        new NixModuleRenderer()
+            .render(
+                NixModuleSettings.builder()
+                    .instance(InstanceName.of("main"))
+                    .storageId(ID)
+                    .fileSystemUuid(ID)
+                    .autoOptimiseStore(true)
+                    .fsyncStorePaths(false)
+                    .minFree(ByteSize.gibibytes(2))
+                    .maxFree(ByteSize.gibibytes(8))
+                    .verifySchedule("Sun 03:00")
+                    .gcSchedule("weekly")
+                    .gcOlderThanDays(30)
+                    .build());
+    Map<?, ?> module = evaluated(text, "");
+    assertThat(at(module, "nix", "settings"))
+        .isEqualTo(
+            Map.of(
+                "auto-optimise-store",
+                true,
+                "fsync-store-paths",
+                false,
+                "min-free",
+                2147483648L,
+                "max-free",
+                8589934592L));
+    assertThat(at(module, "nix", "gc"))
+        .isEqualTo(
+            Map.of("automatic", true, "dates", "weekly", "options", "--delete-older-than 30d"));
+    assertThat(at(module, "services", "nix-storage-verify", "startAt")).isEqualTo("Sun 03:00");
+    assertThat((String) module.get("init")).contains("\nfileSystemUuid='" + ID + "'\n");
+  }
+
+  @Test
+  void settingsThatClashOrAreNoTimesAreRefused() {
+    NixModuleSettings.Builder[] bad = new NixModuleSettings.Builder[5];
+    for (int i = 0; i < bad.length; i++) {
+      bad[i] = NixModuleSettings.builder().instance(InstanceName.of("main")).storageId(ID);
+    }
+    bad[0].gcSchedule("weekly\"; x");
+    bad[1].gcOlderThanDays(3);
+    bad[2].gcSchedule("weekly").gcOlderThanDays(0);
+    bad[3].minFree(ByteSize.gibibytes(2)).maxFree(ByteSize.gibibytes(1));
+    bad[4].verifySchedule("$(reboot)");
+    for (NixModuleSettings.Builder builder : bad) {
+      assertThatIllegalArgumentException().isThrownBy(builder::build);
+    }
+  }
+
+  @Test
   void theHookTakesTheActivationStepOfTheShim() throws IOException {
     Map<?, ?> module = evaluated("");
-    assertThat(module.get("activationSteps")).isEqualTo(List.of("shimSystemd"));
+    assertThat(module.get("activationSteps"))
+        .isEqualTo(List.of("0-nix-storage-seed", "shimSystemd"));
     assertThat((String) module.get("activation"))
         .contains("ln -sfn /nix/store/stub-nix-storage-init /sbin/.init.new\n")
         .contains("mv -T /sbin/.init.new /sbin/init\n")
@@ -179,12 +264,16 @@ class NixModuleRendererTest {
   }
 
   private Map<?, ?> evaluated(String arguments) throws IOException {
+    return evaluated(rendered(), arguments);
+  }
+
+  private Map<?, ?> evaluated(String module, String arguments) throws IOException {
     Interpreters.needs("nix-instantiate");
-    Files.writeString(scratch.resolve("module.nix"), rendered());
+    Files.writeString(scratch.resolve("module.nix"), module);
     Files.writeString(scratch.resolve("stub.nix"), resource("stub.nix"));
     return (Map<?, ?>)
         new Interpreters(scratch)
-            .evaluate("import ./stub.nix { module = ./module.nix; " + arguments + " }");
+            .evaluate("(import ./stub.nix { module = ./module.nix; " + arguments + " }).texts");
   }
 
   private static String name(Random random, int length) {

@@ -5,16 +5,20 @@
 #
 #   see how it booted       cat /run/nix-storage/boot.json
 #   boot without the disk   touch /etc/nix-storage.force-rescue, then from Windows: wsl --terminate NAME
+#   what else can be done   nix-storage help
 #   stop using the disk     first move the store back to the root disk, then remove the import of
 #                           this file; without the first step what was built since then is missing
 #
-{ config, lib, pkgs, ... }:
+{ config, lib, options, pkgs, ... }:
 
 let
   # The settings.
   instance = "main";
   mountName = "nixstorage";
   storageId = "6f1d5b1e-0c0a-4d0e-9a77-3a1f0d7c2b10";
+  verifySchedule = "monthly";
+  # Of the disk's file system; "" means that it is not asked for.
+  fileSystemUuid = "";
   waitSeconds = 15;
 
   # WSL mounts the disk below its share, which follows the root of the Windows drives.
@@ -26,23 +30,27 @@ let
   rescue = "${runDir}/rescue";
 
   # A script: the values it works with, each quoted for the shell, then its text.
-  script = name: values: text: pkgs.writeScript name (
+  scriptText = values: text:
     "#!${pkgs.runtimeShell}\n"
     + lib.concatStrings (lib.mapAttrsToList (key: value: "${key}=${lib.escapeShellArg value}\n") values)
-    + text
-  );
+    + text;
+  script = name: values: text: pkgs.writeScript name (scriptText values text);
+
+  mountPoint = "${shareRoot}/${mountName}";
+  # The link by which a system names the shim that it was built with.
+  shim = "${config.system.build.nativeUtils}/bin/systemd-shim";
+  tools = [ pkgs.coreutils pkgs.util-linux config.nix.package ];
 
   init = script "nix-storage-init" {
-    inherit instance storageId runDir armedFile;
+    inherit instance storageId fileSystemUuid mountPoint runDir armedFile shim;
     waitSeconds = toString waitSeconds;
-    mountPoint = "${shareRoot}/${mountName}";
+    stateDir = "/var/lib/nix-storage";
     forceRescueFile = "/etc/nix-storage.force-rescue";
-    shim = "${config.system.build.nativeUtils}/bin/systemd-shim";
-    PATH = lib.makeBinPath [ pkgs.coreutils pkgs.util-linux ];
+    PATH = lib.makeBinPath tools;
   } ''
     # Chooses the /nix that this instance boots from: the directory on the shared disk, or the one on
     # the root disk. Runs as PID 1 before systemd, in the place of the NixOS-WSL shim, and always ends
-    # by starting that shim, which makes the store read-only, activates and starts systemd.
+    # by starting a shim, which makes the store read-only, activates and starts systemd.
     #
     # No `set -e`: PID 1 must not end, so every failure is led to `rescue` by hand. What is read from
     # the disk is not trusted: it may come from another machine.
@@ -51,6 +59,12 @@ let
     initName=$0
     initArguments=("$@")
     instanceDir=$mountPoint/$instance
+    ownDir=$mountPoint/.nixwsl
+    lockFile=$ownDir/locks/$instance
+    registerDir=$ownDir/instances/$instance
+    roots=/nix/var/nix/gcroots
+    findings=
+    why=
 
     # The text without what could end a JSON string or steer a terminal.
     plain() {
@@ -60,37 +74,47 @@ let
 
     # Tells people and the host what was decided (disk, rescue or unarmed) and why.
     report() {
-      printf '{"version":1,"decision":"%s","reason":"%s","source":"%s","storageId":"%s"}\n' \
-        "$1" "$(plain "$2")" "$(plain "$instanceDir")" "$storageId" > "$runDir/boot.json"
+      printf '{"version":1,"decision":"%s","reason":"%s","findings":[%s],"source":"%s","storageId":"%s"}\n' \
+        "$1" "$(plain "$2")" "$findings" "$(plain "$instanceDir")" "$storageId" > "$runDir/boot.json"
     }
 
     log() {
       { printf '<4>nix-storage: %s\n' "$(plain "$1")" > /dev/kmsg; } 2> /dev/null
     }
 
-    # Goes on with the boot, on whichever /nix is in place by now.
-    boot() {
-      exec -a "$initName" "$shim" "''${initArguments[@]}"
+    # What does not keep the instance from booting but must not go unseen. $1 is a fixed name.
+    finding() {
+      findings+=''${findings:+,}\"$1\"
+      log "finding: $1"
+    }
+
+    # Goes on with the boot on the root disk's /nix, with the shim of the system there. A system that is
+    # older than this module does not name its shim; then the one known here has to do.
+    bootRoot() {
+      local own=/nix/var/nix/profiles/system/nix-storage-shim
+      [ -x "$own" ] || own=$shim
+      exec -a "$initName" "$own" "''${initArguments[@]}"
     }
 
     # Boots from the root disk although the instance belongs to the shared one, and says so.
     rescue() {
+      exec 9>&- # the lease, if it was taken
       report rescue "$1"
       printf '%s\n' \
         "nix-storage: RESCUE BOOT. This instance runs from its root disk, not from the shared disk." \
         "Reason: $(plain "$1")" \
-        "Nothing is lost, but what is changed now is not there once the disk is back. Attach the" \
-        "disk from Windows, then stop this instance there with: wsl --terminate NAME" \
+        "Nothing is lost, but what is changed now is not there once the disk is back. Mend the cause" \
+        "(nix-storage help), then stop this instance from Windows with: wsl --terminate NAME" \
         > "$runDir/rescue"
       log "rescue boot: $1"
-      boot
+      bootRoot
     }
 
     # Where a path below /nix leads to on the shared disk. Its links are absolute and mean the disk's
     # own /nix, which is not in place yet. A bound, because links can form a ring.
     onDisk() {
-      local path=$1 link i
-      for i in 1 2 3 4 5 6 7 8; do
+      local path=$1 link
+      for _ in 1 2 3 4 5 6 7 8; do
         [ -L "$instanceDir''${path#/nix}" ] || break
         link=$(readlink "$instanceDir''${path#/nix}")
         case $link in
@@ -101,25 +125,80 @@ let
       printf '%s' "$path"
     }
 
+    # Replaces a small file as a whole; never writes through a link.
+    keep() {
+      rm -f -- "$1.new" && (set -o noclobber && printf '%s\n' "$2" > "$1.new") \
+        && sync -- "$1.new" && mv -fT -- "$1.new" "$1"
+    } 2> /dev/null
+
+    # A directory of ours, made if absent; a link in its place is refused.
+    directory() {
+      [ ! -L "$1" ] && { [ -d "$1" ] || mkdir -m 0700 -- "$1" 2> /dev/null; }
+    }
+
+    # The first line of a small file as $line; empty if there is none.
+    firstLine() {
+      line=
+      if [ -f "$1" ] && [ ! -L "$1" ]; then IFS= read -r -n 64 line < "$1"; fi
+    }
+
+    findDevices() {
+      mapfile -t devices < <(timeout 3 blkid -c /dev/null -t "UUID=$fileSystemUuid" -o device)
+    }
+
+    # Mounts the disk where WSL has attached it only. The device is locked, so that of two instances
+    # that start at a time one mounts; the mount appears in both.
+    mountDisk() {
+      [ -n "$fileSystemUuid" ] || return 1
+      findDevices
+      case ''${#devices[@]} in
+        0) why=", and no device carries the UUID $fileSystemUuid" && return 1 ;;
+        1) ;;
+        *) rescue "''${#devices[@]} devices carry the UUID $fileSystemUuid (is a copy of the disk attached?)" ;;
+      esac
+      mkdir -p -- "$mountPoint"
+      # shellcheck disable=SC2016  # expanded by the inner shell
+      timeout 5 flock "''${devices[0]}" "$BASH" -c \
+        'mountpoint -q "$2" || mount -t ext4 -- "$1" "$2"' mount "''${devices[0]}" "$mountPoint" 2> /dev/null \
+        || { why=", and ''${devices[0]} cannot be mounted there" && return 1; }
+    }
+
     mkdir -p "$runDir"
     rm -f "$runDir/active" "$runDir/rescue" "$runDir/boot.json"
 
     # Until the move to the shared disk is committed, the root disk is the right one: no wait, no fuss.
     if [ ! -e "$armedFile" ]; then
       report unarmed "$armedFile is absent"
-      boot
+      bootRoot
     fi
 
     [ ! -e "$forceRescueFile" ] || rescue "$forceRescueFile exists"
 
     # WSL may still be attaching the disk. A directory alone proves nothing: WSL leaves it behind, and
-    # it is then part of a RAM disk.
-    tries=$((waitSeconds * 4))
+    # it is then part of a RAM disk. WSL's own mount has three seconds before this script mounts.
+    quarters=0
     until mountpoint -q "$mountPoint"; do
-      [ "$tries" -gt 0 ] || rescue "nothing is mounted on $mountPoint after $waitSeconds s"
-      tries=$((tries - 1))
+      if [ "$quarters" -ge $((waitSeconds * 4)) ] || [ "$SECONDS" -gt "$waitSeconds" ]; then
+        mountDisk && break
+        rescue "nothing is mounted on $mountPoint after $waitSeconds s$why"
+      fi
+      if [ "$quarters" -ge 12 ] && [ $((quarters % 4)) = 0 ] && mountDisk; then break; fi
+      quarters=$((quarters + 1))
       sleep 0.25
     done
+
+    case $(stat -f -c %T -- "$mountPoint") in
+      tmpfs | ramfs | overlayfs | v9fs | fuse*) rescue "$mountPoint is no disk of the SDK's kind" ;;
+    esac
+    if [ -n "$fileSystemUuid" ]; then
+      findDevices
+      [ "''${#devices[@]}" -le 1 ] \
+        || rescue "''${#devices[@]} devices carry the UUID $fileSystemUuid (is a copy of the disk attached?)"
+      if [ "''${#devices[@]}" = 0 ] \
+        || [ "$(mountpoint -d "$mountPoint")" != "$(mountpoint -x "''${devices[0]}")" ]; then
+        rescue "wrong disk: the file system on $mountPoint does not have the UUID $fileSystemUuid"
+      fi
+    fi
 
     if [ ! -d "$instanceDir" ] || [ -L "$instanceDir" ]; then
       rescue "$instanceDir is not a directory"
@@ -130,15 +209,33 @@ let
     if [ ! -f "$idFile" ] || [ -L "$idFile" ]; then
       rescue "$idFile is missing"
     fi
-    id=
-    IFS= read -r -n 64 id < "$idFile"
-    [ "$id" = "$storageId" ] || rescue "wrong disk: the id in $idFile is ''\'$id'"
+    firstLine "$idFile"
+    [ "$line" = "$storageId" ] || rescue "wrong disk: the id in $idFile is ''\'$line'"
 
     # ext4 with errors=remount-ro still shows as mounted. Made anew each time: never written through a link.
     probe=$instanceDir/.nix-storage-probe
     if ! rm -f -- "$probe" 2> /dev/null || ! (set -o noclobber && : > "$probe") 2> /dev/null; then
       rescue "$instanceDir is not writable"
     fi
+
+    # The lease: one directory is never bound in two running instances. It belongs to whoever has the
+    # file open, so that it ends with the instance however that ends.
+    if ! directory "$ownDir" || ! directory "$ownDir/locks" || ! directory "$ownDir/instances" \
+      || ! directory "$registerDir" || [ -L "$lockFile" ] || { [ -e "$lockFile" ] && [ ! -f "$lockFile" ]; } \
+      || ! { exec 9>> "$lockFile"; } 2> /dev/null; then
+      rescue "the lease $lockFile cannot be opened"
+    fi
+    flock -n -x 9 || rescue "$instanceDir is in use by another instance"
+
+    # A cloned instance has another root disk.
+    rootUuid=$(blkid -p -s UUID -o value -- "$(findmnt -n -o SOURCE --mountpoint /)" 2> /dev/null)
+    [ -n "$rootUuid" ] || rescue "the UUID of the root disk cannot be read"
+    firstLine "$registerDir/owner"
+    case $line in
+      "$rootUuid") ;;
+      ''') keep "$registerDir/owner" "$rootUuid" || finding register-not-written ;;
+      *) rescue "$instanceDir belongs to the instance with the root disk ''\'$line' (nix-storage adopt changes that)" ;;
+    esac
 
     [ -s "$instanceDir/var/nix/db/db.sqlite" ] || rescue "$instanceDir has no Nix database"
 
@@ -149,37 +246,100 @@ let
     [ -x "$instanceDir''${system#/nix}/activate" ] || rescue "$system in $instanceDir is not a system"
     systemd=$(onDisk "$system/systemd")
     [ -x "$instanceDir''${systemd#/nix}/lib/systemd/systemd" ] || rescue "$system in $instanceDir has no systemd"
-    [ -x "$instanceDir''${shim#/nix}" ] || rescue "$shim is missing in $instanceDir"
+    # Not the shim that this script was built with: the system may be another one.
+    [ -L "$instanceDir''${system#/nix}/nix-storage-shim" ] \
+      || rescue "$system in $instanceDir is older than the nix-storage module: roll forward, or disarm"
+    diskShim=$(onDisk "$system/nix-storage-shim")
+    [ -x "$instanceDir''${diskShim#/nix}" ] || rescue "$diskShim is missing in $instanceDir"
+
+    # Each boot counts on both sides; a side that was restored from a backup is behind. The root disk
+    # notes the next number before the disk has it, so that a power cut in between is not mistaken.
+    firstLine "$stateDir/epoch"
+    rootEpoch=''${line%% *} rootNext=''${line##* }
+    firstLine "$registerDir/epoch"
+    diskEpoch=$line
+    for number in rootEpoch rootNext diskEpoch; do
+      case ''${!number} in
+        ''' | *[!0-9]* | ????????????????*) printf -v "$number" 0 ;;
+        *) printf -v "$number" %d "$((10#''${!number}))" ;;
+      esac
+    done
+    behind=
+    if [ "$diskEpoch" -lt "$rootEpoch" ]; then
+      finding disk-restored
+      behind=" after the shared disk was restored"
+    elif [ "$diskEpoch" -gt "$rootNext" ]; then
+      finding root-restored
+      behind=" after the root disk was restored"
+    fi
 
     # Activation lets /sbin/init, /bin/sh and /etc of the root disk name this system. If the root disk
     # did not have it too, the instance could not start at all as soon as the disk is away.
-    [ -x "$system/activate" ] || rescue "the root disk has no copy of $system (seed older than disk)"
+    if [ ! -x "$system/activate" ] \
+      || ! HOME=/root NIX_REMOTE=local nix-store --check-validity "$system" > /dev/null 2>&1; then
+      rescue "the root disk has no valid copy of $system (seed older than disk$behind): nix-storage reseed"
+    fi
 
     # A rehearsal: loader, libraries and systemd have to work from the disk alone.
+    # shellcheck disable=SC2016  # expanded by the inner shell
     unshare --mount "$BASH" -c ''\'
       mount --bind --make-private "$1" /nix || exit 1
       exec /nix/var/nix/profiles/system/systemd/lib/systemd/systemd --version
-    ' rehearsal "$instanceDir" > /dev/null 2>&1 || rescue "systemd does not run from $instanceDir"
+    ' rehearsal "$instanceDir" > /dev/null 2>&1 9>&- || rescue "systemd does not run from $instanceDir"
+
+    # The root disk keeps what it booted before the move, and whatever its links are about to name.
+    pin() {
+      mkdir -p "$roots" && ln -sfn -- "$2" "$roots/$1.new" && mv -fT -- "$roots/$1.new" "$roots/$1"
+    }
+    if [ ! -L "$roots/nix-storage-premove" ]; then
+      pin nix-storage-premove "$(readlink -f /nix/var/nix/profiles/system)" || finding seed-not-pinned
+    fi
+    pin nix-storage-current "$system" || finding seed-not-pinned
+
+    # A full disk must not lead to rescue: garbage can be collected only where the store is in use.
+    epoch=$((diskEpoch > rootNext ? diskEpoch + 1 : rootNext + 1))
+    if ! mkdir -p "$stateDir" || ! keep "$stateDir/epoch" "$diskEpoch $epoch" \
+      || ! keep "$registerDir/epoch" "$epoch" || ! keep "$stateDir/epoch" "$epoch $epoch"; then
+      finding epoch-not-written
+    fi
+
+    # From here on the lease is this child's: it lives as long as the instance, unlike open files of a
+    # PID 1 that becomes systemd. The file that it holds open also makes a plain unmount fail.
+    sleep infinity > /dev/null 2>&1 &
+    exec 9>&-
 
     # Private, or the mounts below /nix would appear in all other instances and keep the disk busy.
-    mount --bind --make-private "$instanceDir" /nix || rescue "$instanceDir cannot be bound on /nix"
+    if ! mount --bind --make-private "$instanceDir" /nix; then
+      kill "$!"
+      rescue "$instanceDir cannot be bound on /nix"
+    fi
 
     # From here on builtins only: the programs of the root disk's /nix are hidden.
     printf '%s\n' "$instanceDir" > "$runDir/active"
     report disk "$instanceDir is bound on /nix"
     log "booting from $instanceDir"
-    boot
+    exec -a "$initName" "$diskShim" "''${initArguments[@]}"
   '';
 
   seed = script "nix-storage-seed" {
-    inherit runDir;
-    PATH = lib.makeBinPath [ pkgs.coreutils pkgs.util-linux config.nix.package ];
+    inherit runDir armedFile;
+    PATH = lib.makeBinPath tools;
   } ''
-    # Copies a system into the /nix of the root disk, which the shared disk's /nix hides, so that the
-    # instance still boots when the disk is away.
-    # Arguments: the system, and `profile` when it is the one that a boot is to take.
+    # Copies a system into the /nix of the root disk (the seed), which the shared disk's /nix hides, so
+    # that the instance still boots when the disk is away.
+    # Arguments: the system, and what it is about to become: `profile`, the one that a boot takes, or
+    # `links`, the one that /etc, /bin and /sbin name.
 
     set -euo pipefail
+
+    # An older system without this module, switched to by hand, lets /sbin/init lead past the hook.
+    if [ ! -e "$runDir/boot.json" ] && [ -e "$armedFile" ] && [ ! -d /run/systemd/system ]; then
+      mkdir -p "$runDir"
+      reason="/sbin/init led past the hook: a system without the nix-storage module was active"
+      printf '{"version":1,"decision":"rescue","reason":"%s","findings":["hook-bypassed"],"source":"","storageId":""}\n' \
+        "$reason" > "$runDir/boot.json"
+      printf 'nix-storage: RESCUE BOOT.\nReason: %s\n' "$reason" > "$runDir/rescue"
+    fi
 
     # Without the disk the /nix in place is the root disk's own.
     [ -e "$runDir/active" ] || exit 0
@@ -194,15 +354,148 @@ let
     mountpoint -q "$root" || mount --bind --make-private / "$root"
     trap 'umount "$root"' EXIT
 
+    export HOME=/root
     echo "nix-storage: copying $system to the root disk"
     nix --extra-experimental-features nix-command copy --no-check-sigs --to "$root" "$system"
-    # On the disk before the profile names it: a profile must not point to what a power cut took away.
+    # On the disk before anything names it: no link may lead to what a power cut took away.
     sync -f "$root"
-    if [ "''${2:-}" = profile ]; then
-      nix-env --store "$root" --profile "$root/nix/var/nix/profiles/system" --set "$system"
-      sync -f "$root"
-    fi
+    case $2 in
+      profile) nix-env --store "$root" --profile "$root/nix/var/nix/profiles/system" --set "$system" ;;
+      links)
+        roots=$root/nix/var/nix/gcroots
+        mkdir -p "$roots"
+        ln -sfn "$system" "$roots/nix-storage-current.new"
+        mv -fT "$roots/nix-storage-current.new" "$roots/nix-storage-current"
+        ;;
+    esac
+    sync -f "$root"
   '';
+
+  command = pkgs.writeScriptBin "nix-storage" (scriptText {
+    inherit instance storageId mountPoint runDir armedFile seed;
+    PATH = lib.makeBinPath tools;
+  } ''
+    # For people and for the SDK: nix-storage COMMAND, as root.
+
+    set -euo pipefail
+
+    usage() {
+      cat << 'TEXT''\'
+    usage: nix-storage COMMAND
+
+      status       how this boot was decided, as JSON
+      reseed       copy the system on the shared disk to the root disk, then it can boot
+      adopt        make this instance the owner of its directory on the disk
+      disarm       boot from the root disk from the next start on
+      verify-seed  compare the copy on the root disk with its hashes; repairs nothing
+    TEXT
+    }
+
+    fail() {
+      echo "nix-storage: $*" >&2
+      exit 3
+    }
+
+    nix=(nix --extra-experimental-features nix-command)
+    instanceDir=$mountPoint/$instance
+    lockFile=$mountPoint/.nixwsl/locks/$instance
+    registerDir=$mountPoint/.nixwsl/instances/$instance
+    export HOME=/root
+
+    needDisk() {
+      mountpoint -q "$mountPoint" || fail "nothing is mounted on $mountPoint: attach the disk first"
+      local id=
+      if [ -f "$instanceDir/.nix-storage-id" ] && [ ! -L "$instanceDir/.nix-storage-id" ]; then
+        IFS= read -r -n 64 id < "$instanceDir/.nix-storage-id" || true
+      fi
+      [ "$id" = "$storageId" ] || fail "wrong disk: $instanceDir does not have the id $storageId"
+    }
+
+    # Held until this command ends: no instance may boot from the directory meanwhile.
+    lease() {
+      if [ -L "$mountPoint/.nixwsl" ] || [ -L "$mountPoint/.nixwsl/locks" ] || [ -L "$lockFile" ]; then
+        fail "$lockFile is a link"
+      fi
+      mkdir -p "$mountPoint/.nixwsl/locks"
+      exec 8>> "$lockFile"
+      flock -n -x 8 || fail "$instanceDir is in use by another instance"
+    }
+
+    # Runs a command with the root disk's view as $root, in a mount namespace that ends with it.
+    onRootDisk() {
+      export root=$runDir/root-disk-view
+      mkdir -p "$root"
+      # shellcheck disable=SC2016  # expanded by the inner shell
+      unshare --mount --propagation private "$BASH" -c \
+        'mount --bind --make-private / "$root" && exec "$@"' view "$@"
+    }
+
+    case ''${1-} in
+      status) cat "$runDir/boot.json" ;;
+      reseed)
+        if [ -e "$runDir/active" ]; then
+          "$seed" /nix/var/nix/profiles/system profile
+          exec "$seed" /run/current-system links
+        fi
+        needDisk
+        lease
+        system=$(readlink "$instanceDir/var/nix/profiles/system")
+        case $system in
+          /*) ;;
+          *) system=$(readlink "$instanceDir/var/nix/profiles/''${system##*/}") ;;
+        esac
+        case $system in
+          /nix/store/*/* | /nix/store/.*) fail "the system profile in $instanceDir leads to ''\'$system'" ;;
+          /nix/store/*) ;;
+          *) fail "the system profile in $instanceDir leads to ''\'$system'" ;;
+        esac
+        NIX_REMOTE=local "''${nix[@]}" copy --no-check-sigs \
+          --from "local?real=$instanceDir/store&state=$instanceDir/var/nix" "$system"
+        sync -f /nix
+        # A boot needs it, and so may a collection not take it: the same name as in a boot from the disk.
+        ln -sfn "$system" /nix/var/nix/gcroots/nix-storage-current.new
+        mv -fT /nix/var/nix/gcroots/nix-storage-current.new /nix/var/nix/gcroots/nix-storage-current
+        sync -f /nix
+        echo "nix-storage: the root disk has $system now; stop this instance from Windows to boot from the disk"
+        ;;
+      adopt)
+        needDisk
+        [ ! -e "$runDir/active" ] || fail "this instance runs from the disk, so it is the owner"
+        lease
+        uuid=$(blkid -p -s UUID -o value -- "$(findmnt -n -o SOURCE --mountpoint /)")
+        [ -n "$uuid" ] || fail "the UUID of the root disk cannot be read"
+        if [ -L "$registerDir" ] || [ -L "''${registerDir%/*}" ]; then fail "$registerDir is a link"; fi
+        mkdir -p "$registerDir"
+        rm -f "$registerDir/owner.new"
+        (set -o noclobber && echo "$uuid" > "$registerDir/owner.new")
+        sync "$registerDir/owner.new"
+        mv -fT "$registerDir/owner.new" "$registerDir/owner"
+        echo "nix-storage: this instance owns $instanceDir now; stop it from Windows to boot from the disk"
+        ;;
+      disarm)
+        rm -f "$armedFile"
+        sync "''${armedFile%/*}"
+        if [ -e "$runDir/active" ]; then
+          echo "nix-storage: the next start takes the root disk, without what was built on the shared one since the last switch" >&2
+        fi
+        ;;
+      verify-seed)
+        if [ -e "$runDir/active" ]; then
+          # shellcheck disable=SC2016  # expanded by the inner shell
+          onRootDisk "$BASH" -c \
+            'exec "$@" --store "$root" "$(readlink "$root/nix/var/nix/gcroots/nix-storage-current")"' verify \
+            "''${nix[@]}" store verify --recursive --no-trust
+        else
+          exec "''${nix[@]}" store verify --recursive --no-trust /run/current-system
+        fi
+        ;;
+      help | -h | --help) usage ;;
+      *)
+        usage >&2
+        exit 2
+        ;;
+    esac
+  '');
 
   # Nix may change a store only where it is the one that this instance is meant to have: not the
   # root disk's during a rescue boot. A leading bar means that one of the two is enough.
@@ -226,19 +519,29 @@ in
     }
   ];
 
+  # Before any other step, which is what the first character of its name is for (steps run in the
+  # order of their names where nothing else is said): the root disk gets the system before its links
+  # name it, on switch, on test, and at each boot. If it cannot, nothing is activated.
+  system.activationScripts."0-nix-storage-seed" = ''
+    if ! ${seed} "$systemConfig" links; then
+      echo "nix-storage: not activated: the system could not be copied to the root disk" >&2
+      exit 1
+    fi
+  '';
+
   # Instead of the step with which NixOS-WSL points /sbin/init to its shim, and in one step: with a
   # second step after that one, a crash between them would leave an instance that boots past the
   # shared disk and builds into the wrong store.
   system.activationScripts.shimSystemd.text = lib.mkForce ''
-    if [ "''${NIXOS_ACTION:-}" = test ] && ! ${seed} "$systemConfig"; then
-      # The root disk lacks this system, so that nothing on it may name it.
-      echo "nix-storage: /sbin/init is left as it is: the system could not be copied to the root disk" >&2
-      false
-    else
-      echo "setting up /sbin/init for nix-storage..."
-      ln -sfn ${init} /sbin/.init.new
-      mv -T /sbin/.init.new /sbin/init
-    fi
+    echo "setting up /sbin/init for nix-storage..."
+    ln -sfn ${init} /sbin/.init.new
+    mv -T /sbin/.init.new /sbin/init
+  '';
+
+  # The hook starts the shim of the system that it boots, which may be another than its own. Releases
+  # of NixOS differ in which of the two options they have.
+  system.${if options.system ? extraSystemBuilderCmds then "extraSystemBuilderCmds" else "systemBuilderCommands"} = ''
+    ln -s ${shim} "$out"/nix-storage-shim
   '';
 
   # Runs on `switch` and `boot` before anything is activated; its failure ends the switch there.
@@ -247,6 +550,7 @@ in
   '');
   system.build.nixStorageInit = init;
   system.build.nixStorageSeed = seed;
+  environment.systemPackages = [ command ];
 
   # A file, not a link into a store: WSL reads it before any /nix is in place.
   environment.etc."wsl.conf".mode = "0644";
@@ -288,7 +592,7 @@ in
   # Reads and reports, nothing else. (nix-store --verify would take rows out of the database.)
   systemd.services.nix-storage-verify = {
     description = "Compare the Nix store on the shared disk with its database";
-    startAt = "monthly";
+    startAt = verifySchedule;
     path = [ config.nix.package ];
     unitConfig.ConditionPathExists = active;
     serviceConfig = {
@@ -298,6 +602,20 @@ in
     };
     script = "exec nix --extra-experimental-features nix-command store verify --all --no-trust";
   };
+  # The copy on the root disk is read only when it is needed, which is the wrong day to learn that it
+  # has rotted.
+  systemd.services.nix-storage-verify-seed = {
+    description = "Compare the systems on the root disk with their hashes";
+    startAt = verifySchedule;
+    unitConfig.ConditionPathExists = active;
+    serviceConfig = {
+      Type = "oneshot";
+      Nice = 19;
+      IOSchedulingClass = "idle";
+    };
+    script = "exec ${command}/bin/nix-storage verify-seed";
+  };
   # WSL is seldom up at the hour.
   systemd.timers.nix-storage-verify.timerConfig.Persistent = true;
+  systemd.timers.nix-storage-verify-seed.timerConfig.Persistent = true;
 }

@@ -1,6 +1,7 @@
 # The little of nixpkgs and NixOS-WSL that nix-storage.nix touches, so that it can be evaluated
 # without either. Packages are directories of this machine; scripts are their text.
-{ module, root ? "/mnt", gc ? true, mountFsTab ? false, fileSystems ? { } }:
+{ module, root ? "/mnt", gc ? true, mountFsTab ? false, fileSystems ? { }, pkgs ? null
+, utils ? "/nix/store/stub-utils", nixPackage ? "/nix/store/stub-nix" }:
 let
   lib = rec {
     removeSuffix = suffix: text:
@@ -14,30 +15,38 @@ let
     mkDefault = value: value;
     mkIf = condition: value: if condition then value else null;
   };
-  pkgs = {
+  texts = {
     runtimeShell = "/bin/bash";
     coreutils = "/usr";
     util-linux = "/usr";
     writeScript = name: text: { outPath = "/nix/store/stub-${name}"; inherit text; };
+    writeScriptBin = name: text: { outPath = "/nix/store/stub-${name}"; inherit text; };
   };
   config = {
     wsl.wslConf.automount = { inherit root mountFsTab; };
-    system.build.nativeUtils = "/nix/store/stub-utils";
-    nix = { enable = true; package = "/nix/store/stub-nix"; gc.automatic = gc; };
+    system.build.nativeUtils = utils;
+    nix = { enable = true; package = nixPackage; gc.automatic = gc; };
     inherit fileSystems;
   };
-  rendered = import module { inherit config lib pkgs; };
+  rendered = import module { inherit config lib; options.system.extraSystemBuilderCmds = { }; pkgs = if pkgs == null then texts else pkgs; };
 in
 {
-  init = rendered.system.build.nixStorageInit.text;
-  seed = rendered.system.build.nixStorageSeed.text;
-  bootLoader = rendered.system.build.installBootLoader.text;
-  activation = rendered.system.activationScripts.shimSystemd.text;
-  activationSteps = builtins.attrNames rendered.system.activationScripts;
-  failed = map (a: a.message) (builtins.filter (a: !a.assertion) rendered.assertions);
-  shell = rendered.environment.interactiveShellInit;
-  wslConf = rendered.wsl.wslConf;
-  services = rendered.systemd.services;
-  sockets = rendered.systemd.sockets;
-  hasGc = rendered ? nix;
+  inherit rendered;
+  texts = {
+    init = rendered.system.build.nixStorageInit.text;
+    seed = rendered.system.build.nixStorageSeed.text;
+    bootLoader = rendered.system.build.installBootLoader.text;
+    command = (builtins.head rendered.environment.systemPackages).text;
+    seeding = rendered.system.activationScripts."0-nix-storage-seed";
+    builder = rendered.system.extraSystemBuilderCmds;
+    nix = rendered.nix or null;
+    activation = rendered.system.activationScripts.shimSystemd.text;
+    activationSteps = builtins.attrNames rendered.system.activationScripts;
+    failed = map (a: a.message) (builtins.filter (a: !a.assertion) rendered.assertions);
+    shell = rendered.environment.interactiveShellInit;
+    wslConf = rendered.wsl.wslConf;
+    services = rendered.systemd.services;
+    sockets = rendered.systemd.sockets;
+    hasGc = rendered ? nix;
+  };
 }

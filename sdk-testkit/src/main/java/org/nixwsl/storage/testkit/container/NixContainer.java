@@ -1,8 +1,11 @@
 package org.nixwsl.storage.testkit.container;
 
+import com.github.dockerjava.api.model.AccessMode;
 import com.github.dockerjava.api.model.Bind;
 import com.github.dockerjava.api.model.Capability;
 import com.github.dockerjava.api.model.HostConfig;
+import com.github.dockerjava.api.model.PropagationMode;
+import com.github.dockerjava.api.model.SELContext;
 import com.github.dockerjava.api.model.Volume;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -42,11 +45,21 @@ public final class NixContainer extends GenericContainer<NixContainer> {
     Capability.IPC_LOCK
   };
 
+  /**
+   * Loop devices (Linux, {@code major.h}): disks of a test, once a node is made for them inside.
+   */
+  private static final int LOOP_MAJOR = 7;
+
   private final List<Bind> binds = new ArrayList<>();
 
   /** A container of the image that the environment names. */
   public NixContainer() {
-    super(DockerImageName.parse(imageName().orElseThrow()));
+    this(imageName().orElseThrow());
+  }
+
+  /** A container of an image that was made from the one that the environment names. */
+  public NixContainer(String image) {
+    super(DockerImageName.parse(image));
     withImagePullPolicy(name -> false);
     withCreateContainerCmdModifier(
         command -> {
@@ -56,6 +69,7 @@ public final class NixContainer extends GenericContainer<NixContainer> {
               .withCgroupnsMode("private")
               .withNetworkMode("none")
               .withTmpFs(Map.of("/run", "exec", "/tmp", "exec"))
+              .withDeviceCgroupRules(List.of("b " + LOOP_MAJOR + ":* rwm"))
               .withBinds(binds);
           command.withHostConfig(host);
         });
@@ -92,6 +106,22 @@ public final class NixContainer extends GenericContainer<NixContainer> {
   /** Shows a directory of the host inside, writable, under another name. */
   public NixContainer sharing(Path host, String inside) {
     binds.add(new Bind(host.toString(), new Volume(inside)));
+    return this;
+  }
+
+  /**
+   * Shows a directory of the host inside with all that is mounted there, now and later: the share
+   * of WSL. The directory has to be a shared mount.
+   */
+  public NixContainer sharingMounts(Path host, String inside) {
+    binds.add(
+        new Bind(
+            host.toString(),
+            new Volume(inside),
+            AccessMode.rw,
+            SELContext.none,
+            null,
+            PropagationMode.SHARED));
     return this;
   }
 

@@ -1,7 +1,8 @@
 package org.nixwsl.storage.testkit.wsl;
 
 import java.io.IOException;
-import java.net.URISyntaxException;
+import java.net.URI;
+import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -53,6 +54,16 @@ import org.nixwsl.storage.testkit.wsl.model.WslMachine;
  */
 public final class SimulatedWsl implements BeforeEachCallback, AfterEachCallback, AutoCloseable {
   private static final ByteSize SMALL = ByteSize.mebibytes(64);
+
+  /** A class of each part of the class path that the programs need. */
+  private static final List<String> NEEDED =
+      List.of(
+          SimulatedWsl.class.getName(),
+          VhdxEngine.class.getName(),
+          StorageSdk.class.getName(),
+          "org.slf4j.LoggerFactory",
+          "dev.failsafe.Failsafe",
+          "org.zeroturnaround.exec.ProcessExecutor");
 
   private ScratchDirectory scratch;
   private StateFolder state;
@@ -206,10 +217,11 @@ public final class SimulatedWsl implements BeforeEachCallback, AfterEachCallback
     String text =
         String.join(
             " ",
-            "#!/bin/sh\nexec",
+            "#!/bin/sh\nexport LC_ALL=C.UTF-8\nexec",
             ShText.quoted(java),
             // Starts fastest so, and none of it computes anything.
-            "-Xshare:auto -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp",
+            "-Xshare:auto -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData",
+            "-Dslf4j.internal.verbosity=ERROR -cp",
             ShText.quoted(classPath()),
             main.getName(),
             ShText.quoted(state.path().toString()),
@@ -226,20 +238,15 @@ public final class SimulatedWsl implements BeforeEachCallback, AfterEachCallback
   /** What the programs need, and no more: a class path of a build tool may be a file of its own. */
   private static String classPath() {
     Set<String> places = new LinkedHashSet<>();
-    for (Class<?> one :
-        List.of(
-            SimulatedWsl.class,
-            VhdxEngine.class,
-            StorageSdk.class,
-            org.slf4j.LoggerFactory.class,
-            dev.failsafe.Failsafe.class,
-            org.zeroturnaround.exec.ProcessExecutor.class)) {
-      try {
-        places.add(
-            Path.of(one.getProtectionDomain().getCodeSource().getLocation().toURI()).toString());
-      } catch (URISyntaxException e) {
-        throw new IllegalStateException("Cannot find " + one, e);
+    for (String one : NEEDED) {
+      String file = one.replace('.', '/') + ".class";
+      URL url = SimulatedWsl.class.getClassLoader().getResource(file);
+      if (url == null) {
+        throw new IllegalStateException("Not on the class path: " + one);
       }
+      String place =
+          url.toString().replaceFirst("^jar:", "").replaceFirst("(!?/)" + file + "$", "");
+      places.add(Path.of(URI.create(place)).toString());
     }
     return String.join(":", places);
   }

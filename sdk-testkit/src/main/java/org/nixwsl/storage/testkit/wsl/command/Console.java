@@ -3,7 +3,6 @@ package org.nixwsl.storage.testkit.wsl.command;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
-import java.util.List;
 import java.util.Map;
 import org.nixwsl.storage.testkit.wsl.model.Guests;
 import org.nixwsl.storage.testkit.wsl.model.WslFailure;
@@ -93,10 +92,10 @@ final class Console {
   }
 
   WslOutput ended(int exit) {
-    return output(WslOutput.Ending.EXITED, exit, List.of());
+    return output(WslOutput.Ending.EXITED, exit);
   }
 
-  WslOutput output(WslOutput.Ending ending, int exit, List<String> elsewhere) {
-    return new WslOutput(ending, exit, out.toByteArray(), err.toByteArray(), elsewhere);
+  WslOutput output(WslOutput.Ending ending, int exit) {
+    return new WslOutput(ending, exit, out.toByteArray(), err.toByteArray());
   }
 }

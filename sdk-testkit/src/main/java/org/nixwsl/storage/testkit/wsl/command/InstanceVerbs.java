@@ -8,6 +8,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.nixwsl.storage.core.vhdx.VhdxEngine;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskSpec;
@@ -19,6 +21,8 @@ import org.nixwsl.storage.testkit.wsl.model.WslMachine;
 final class InstanceVerbs {
   /** The end of a tar archive is two blocks of zeros; an instance in memory has no files. */
   private static final int EMPTY_ARCHIVE = 1024;
+
+  private static final Pattern SIZE = Pattern.compile("([0-9]{1,12})(B|KB?|MB?|GB?|TB?)?");
 
   private final WslMachine machine;
   private final Console console;
@@ -215,14 +219,14 @@ final class InstanceVerbs {
    * The file becomes a new one of that size: an instance in memory has only its signature on it.
    */
   private void resize(String name, String text) throws WslFailure, IOException {
-    long bytes = WslMachine.size(text).orElseThrow(() -> new WslFailure("Wsl/E_INVALIDARG"));
+    long bytes = size(text).orElseThrow(() -> new WslFailure("Wsl/E_INVALIDARG"));
     Path disk = machine.stoppedDisk(name, true);
     DiskContents.Volume volume = DiskContents.of(disk).volumes().get(0);
     long least = 3L << 20; // the smallest VHDX there is
     if (bytes < least || volume.uuid().isEmpty()) {
       throw new WslFailure("Wsl/Service/E_FAIL");
     }
-    Path resized = disk.resolveSibling(disk.getFileName() + ".resized");
+    Path resized = disk.resolveSibling("resized-" + disk.getFileName());
     new VhdxEngine().create(resized, DiskSpec.ofSize(ByteSize.ofBytes(bytes)));
     DiskContents.format(resized, 0, volume.type(), UUID.fromString(volume.uuid()));
     Files.move(resized, disk, StandardCopyOption.REPLACE_EXISTING);
@@ -254,5 +258,16 @@ final class InstanceVerbs {
     String name = file.getFileName().toString();
     int dot = name.lastIndexOf('.');
     return dot < 0 ? "" : name.substring(dot).toLowerCase(Locale.ROOT);
+  }
+
+  /** The size in a text of {@code --resize}; empty if it is none. */
+  private static Optional<Long> size(String text) {
+    Matcher m = SIZE.matcher(text);
+    if (!m.matches()) {
+      return Optional.empty();
+    }
+    String unit = m.group(2) == null ? "B" : m.group(2).toUpperCase(Locale.ROOT);
+    int power = "BKMGT".indexOf(unit.charAt(0));
+    return Optional.of(Long.parseLong(m.group(1)) << (10 * power));
   }
 }

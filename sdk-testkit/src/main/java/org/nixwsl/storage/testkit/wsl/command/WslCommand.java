@@ -63,10 +63,10 @@ public final class WslCommand {
         return worked.ended(-1);
       }
       case HANG -> {
-        return console.output(WslOutput.Ending.HANGS, -1, List.of());
+        return console.output(WslOutput.Ending.HANGS, -1);
       }
       case DIE -> {
-        return console.output(WslOutput.Ending.DIED, -1, List.of());
+        return console.output(WslOutput.Ending.DIED, -1);
       }
     }
     return console.ended(-1);
@@ -155,9 +155,6 @@ public final class WslCommand {
     }
     Guests.Ran ran = guests.run(name, argv, call.input());
     machine.touched(name);
-    if (!ran.elsewhere().isEmpty()) {
-      return console.output(WslOutput.Ending.EXITED, 0, ran.elsewhere());
-    }
     console.ran(ran);
     if (ran.exit() == NO_SUCH_USER || ran.exit() == TOO_MANY_TERMINALS) {
       throw exited(ran.exit());
@@ -169,13 +166,6 @@ public final class WslCommand {
     return new WslFailure(
         "Wsl/Service/CreateInstance/"
             + (status == NO_SUCH_USER ? "WSL_E_USER_NOT_FOUND" : "WSL_E_TTY_LIMIT"));
-  }
-
-  /** What wsl.exe makes of a program that ran elsewhere; empty if its status is passed on. */
-  static Optional<WslFailure> misread(int status) {
-    return status == NO_SUCH_USER || status == TOO_MANY_TERMINALS
-        ? Optional.of(exited(status))
-        : Optional.empty();
   }
 
   private WslOutput manage(String verb, List<String> rest, WslCall call, Console console)

@@ -1,7 +1,6 @@
 package org.nixwsl.storage.testkit.wsl.command;
 
 import java.nio.charset.StandardCharsets;
-import java.util.List;
 
 /** What a call came to. Immutable. */
 public final class WslOutput {
@@ -9,14 +8,12 @@ public final class WslOutput {
   private final int exit;
   private final byte[] stdout;
   private final byte[] stderr;
-  private final List<String> elsewhere;
 
-  WslOutput(Ending ending, int exit, byte[] stdout, byte[] stderr, List<String> elsewhere) {
+  WslOutput(Ending ending, int exit, byte[] stdout, byte[] stderr) {
     this.ending = ending;
     this.exit = exit;
     this.stdout = stdout;
     this.stderr = stderr;
-    this.elsewhere = List.copyOf(elsewhere);
   }
 
   /** How a call ends. */
@@ -47,11 +44,6 @@ public final class WslOutput {
   /** Warnings, and the errors of programs in an instance; a copy. */
   public byte[] stderr() {
     return stderr.clone();
-  }
-
-  /** A command of this machine that is to run in the place of the call; empty if there is none. */
-  public List<String> elsewhere() {
-    return elsewhere;
   }
 
   /** The output of a call in UTF-8. */

@@ -11,13 +11,11 @@ public interface Guests {
     private final int exit;
     private final byte[] stdout;
     private final byte[] stderr;
-    private final List<String> elsewhere;
 
-    private Ran(int exit, byte[] stdout, byte[] stderr, List<String> elsewhere) {
+    private Ran(int exit, byte[] stdout, byte[] stderr) {
       this.exit = exit;
       this.stdout = stdout;
       this.stderr = stderr;
-      this.elsewhere = List.copyOf(elsewhere);
     }
 
     /** A program that printed text. */
@@ -28,15 +26,7 @@ public interface Guests {
     /** A program that printed text and errors. */
     public static Ran of(int exit, String stdout, String stderr) {
       return new Ran(
-          exit,
-          stdout.getBytes(StandardCharsets.UTF_8),
-          stderr.getBytes(StandardCharsets.UTF_8),
-          List.of());
-    }
-
-    /** A program that is still to be started, as a command of this machine. */
-    public static Ran elsewhere(List<String> command) {
-      return new Ran(0, new byte[0], new byte[0], command);
+          exit, stdout.getBytes(StandardCharsets.UTF_8), stderr.getBytes(StandardCharsets.UTF_8));
     }
 
     /** Its status. */
@@ -53,21 +43,13 @@ public interface Guests {
     public byte[] stderr() {
       return stderr.clone();
     }
-
-    /**
-     * What is to be started in the place of this process, so that input and output go straight
-     * through; empty if it has run already.
-     */
-    public List<String> elsewhere() {
-      return elsewhere;
-    }
   }
 
   /**
    * Runs a program in an instance that runs.
    *
    * @param argv the program with its arguments
-   * @param input what it reads; not used by programs that run elsewhere
+   * @param input what it reads
    */
   Ran run(String instance, List<String> argv, byte[] input)
       throws IOException, InterruptedException;

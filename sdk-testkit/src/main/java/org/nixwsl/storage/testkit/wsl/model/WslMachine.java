@@ -6,13 +6,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.function.Predicate;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.nixwsl.storage.testkit.wsl.model.WslState.Disk;
 import org.nixwsl.storage.testkit.wsl.model.WslState.Instance;
 import org.nixwsl.storage.testkit.wsl.model.WslState.Mount;
@@ -22,11 +18,9 @@ import org.nixwsl.storage.testkit.wsl.model.WslState.Mount;
  * the instances. Each method is something that a call of wsl.exe, Windows or a person does. Time
  * stands still unless it is moved on. Deterministic for the same calls; not thread-safe.
  */
-public final class WslMachine {
+public final class WslMachine extends WindowsSide {
   private static final String DISTRO = "WSL_E_DISTRO_NOT_FOUND";
-  private static final Pattern SIZE = Pattern.compile("([0-9]{1,12})(B|KB?|MB?|GB?|TB?)?");
 
-  private final WslState state;
   private final Devices devices;
   private final DiskTable table;
 
@@ -37,99 +31,9 @@ public final class WslMachine {
 
   /** A machine with the given devices. */
   public WslMachine(WslState state, Devices devices) {
-    this.state = state;
+    super(state);
     this.devices = devices;
     this.table = new DiskTable(state, devices);
-  }
-
-  /** What it remembers. */
-  public WslState state() {
-    return state;
-  }
-
-  // ---- Settings
-
-  /** Which WSL it is. */
-  public WslRelease release() {
-    return state.release;
-  }
-
-  /** Makes it another WSL. */
-  public void release(WslRelease release) {
-    state.release = release;
-  }
-
-  /** The language of Windows: {@code en}, {@code de}, {@code ja} or {@code zh}. */
-  public String language() {
-    return state.language;
-  }
-
-  /** Sets the language of Windows. */
-  public void language(String language) {
-    state.language = language;
-  }
-
-  /** Whether calls come from an elevated shell from now on. */
-  public void elevated(boolean elevated) {
-    state.elevated = elevated;
-  }
-
-  /** Whether calls come from the account SYSTEM from now on. */
-  public void localSystem(boolean localSystem) {
-    state.localSystem = localSystem;
-  }
-
-  /** Sets the policy {@code AllowDiskMount}. */
-  public void allowDiskMount(boolean allowed) {
-    state.diskMountAllowed = allowed;
-  }
-
-  /** Sets the idle times; a negative one is never, as in {@code .wslconfig}. */
-  public void idleTimes(Duration instance, Duration vm) {
-    state.instanceIdleTimeout = instance.toMillis();
-    state.vmIdleTimeout = vm.toMillis();
-  }
-
-  /** Begins the row of device letters anew. */
-  public void seed(long seed) {
-    state.seed = seed;
-  }
-
-  /** Makes a file belong to Administrators, as one that an elevated program created. */
-  public void ownedByAdministrators(Path file, boolean owned) throws IOException {
-    String path = file.toRealPath().toString();
-    if (owned) {
-      state.ownedByAdministrators.add(path);
-    } else {
-      state.ownedByAdministrators.remove(path);
-    }
-  }
-
-  /**
-   * Lets another program hold a file, so that attaching it is a sharing violation.
-   *
-   * @param attempts how often; a negative number is for ever, 0 lets go
-   */
-  public void heldElsewhere(Path file, int attempts) throws IOException {
-    state.heldFiles.put(file.toRealPath().toString(), attempts);
-  }
-
-  /** Makes a disk take that long until Linux sees it; after 15 s Linux gives up. */
-  public void slow(Path file, Duration time) throws IOException {
-    state.slowMillis.put(file.toRealPath().toString(), time.toMillis());
-  }
-
-  /** Adds a disk to Windows; it is online. Its name is for {@code --mount}. */
-  public String addPhysicalDisk(Path file) throws IOException {
-    String name = "\\\\.\\PHYSICALDRIVE" + (state.physicalDisks.size() + 1);
-    state.physicalDisks.put(name, new WslState.Physical(file.toRealPath().toString(), true));
-    return name;
-  }
-
-  /** Whether Windows uses a disk itself. */
-  public boolean online(String physicalDisk) {
-    WslState.Physical physical = state.physicalDisks.get(physicalDisk);
-    return physical != null && physical.online;
   }
 
   // ---- Instances
@@ -280,12 +184,11 @@ public final class WslMachine {
     require(name).clients.add(client);
   }
 
-  /** Clients that are gone, if they are not in the list. */
-  public void keepClients(Predicate<String> alive) {
-    for (Instance instance : state.instances.values()) {
-      if (instance.clients.removeIf(alive.negate()) && instance.clients.isEmpty()) {
-        instance.idleSince = state.nowMillis;
-      }
+  /** A client program ends: from now on the instance is idle, unless it has another one. */
+  public void clientEnds(String name, String client) throws WslFailure {
+    Instance instance = require(name);
+    if (instance.clients.remove(client)) {
+      instance.idleSince = state.nowMillis;
     }
   }
 
@@ -409,7 +312,7 @@ public final class WslMachine {
   /** Another instance of the user, such as Docker's, runs and ends by systemd. */
   public void peerShutdown() throws IOException, InterruptedException {
     if (state.vmRuns) {
-      devices.stopInstance("", !state.release.guardsShare());
+      devices.stopInstance("the instance of another program", !state.release.guardsShare());
     }
   }
 
@@ -550,16 +453,5 @@ public final class WslMachine {
     Files.createDirectories(directory);
     Files.move(from, to);
     require(name).vhd = to.toRealPath().toString();
-  }
-
-  /** The size in a text of {@code --resize}; empty if it is none. */
-  public static Optional<Long> size(String text) {
-    Matcher m = SIZE.matcher(text);
-    if (!m.matches()) {
-      return Optional.empty();
-    }
-    String unit = m.group(2) == null ? "B" : m.group(2).toUpperCase(Locale.ROOT);
-    int power = "BKMGT".indexOf(unit.charAt(0));
-    return Optional.of(Long.parseLong(m.group(1)) << (10 * power));
   }
 }

@@ -1,4 +1,4 @@
-package org.nixwsl.storage.linux.machine;
+package org.nixwsl.storage.core.io;
 
 import java.io.IOException;
 import java.nio.file.Files;

@@ -1,0 +1,126 @@
+package org.nixwsl.storage.examples.nixwsl;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ConfigCommandTest {
+  private static final String ID = "6f1d5b1e-0c0a-4d0e-9a77-3a1f0d7c2b10";
+  private static final String PLAIN = "{\r\n\timports = [ ];\r\n}";
+
+  @Test
+  void namesAtTheEdgesOfTheRulesAreTaken() {
+    for (String name : List.of("a", "0", "0._-", "z".repeat(63), "a..b", "1-")) {
+      Cli rendered = render(name, name);
+      assertThat(rendered.exitCode()).as(name).isZero();
+      assertThat(rendered.out()).contains("\"" + name + "\"");
+    }
+  }
+
+  @Test
+  void hostileNamesAreRefusedWithACode() {
+    for (String name :
+        List.of(
+            "",
+            ".",
+            "..",
+            "../x",
+            "-x",
+            "A",
+            "a b",
+            "a\"",
+            "a${b}",
+            "a''",
+            "a\n",
+            "é",
+            "z".repeat(64))) {
+      assertRefused(render(name, "nixstorage"));
+      assertRefused(render("main", name));
+    }
+    assertThat(Cli.run("config", "render", "--instance", "a", "--storage-id", "x").exitCode())
+        .isEqualTo(NixWsl.USAGE);
+    assertThat(
+            Cli.run("config", "render", "--instance", "a", "--storage-id", ID, "--wait", "16")
+                .exitCode())
+        .isEqualTo(NixWsl.USAGE);
+  }
+
+  @Test
+  void writesValidatesAndRemoves(@TempDir Path directory) throws IOException {
+    assumeTrue(hasNix(), "skipped: nix-instantiate is missing");
+    Path configuration = Files.writeString(directory.resolve("configuration.nix"), PLAIN);
+    Cli written =
+        Cli.run(
+            "config",
+            "write",
+            "--instance",
+            "main",
+            "--storage-id",
+            ID,
+            "--dir",
+            directory,
+            "--json");
+    assertThat(written.exitCode()).as(written.err()).isZero();
+    assertThat(written.json())
+        .containsEntry("moduleChange", "created")
+        .containsEntry("importState", "added")
+        .containsEntry("toDo", List.of())
+        .containsKey("keptCopy");
+
+    Cli validated = Cli.run("config", "validate", "--dir", directory, "--json");
+    assertThat(validated.exitCode()).as(validated.out()).isZero();
+    assertThat(validated.json()).containsEntry("passed", true).containsEntry("findings", List.of());
+    assertThat(Cli.run("config", "validate", "--dir", directory).out())
+        .contains("passed  parse nix-storage.nix");
+
+    Cli removed = Cli.run("config", "remove", "--dir", directory);
+    assertThat(removed.exitCode()).isZero();
+    assertThat(removed.out()).contains("nix-storage.nix: removed", "import: removed");
+    assertThat(Files.readString(configuration)).isEqualTo(PLAIN);
+    try (Stream<Path> files = Files.list(directory)) {
+      assertThat(files).containsExactly(configuration);
+    }
+  }
+
+  @Test
+  void findingsExitWith1AndFailuresWith3(@TempDir Path directory) throws IOException {
+    assumeTrue(hasNix(), "skipped: nix-instantiate is missing");
+    Cli nothing = Cli.run("config", "validate", "--dir", directory, "--json");
+    assertThat(nothing.exitCode()).isEqualTo(NixWsl.FAILED);
+    assertThat(nothing.error()).containsEntry("code", "NOT_FOUND");
+    Files.writeString(
+        directory.resolve("configuration.nix"), "{ fileSystems.\"/nix\".device = \"x\"; }");
+    Cli found = Cli.run("config", "validate", "--dir", directory, "--json");
+    assertThat(found.exitCode()).isEqualTo(NixWsl.FINDINGS);
+    assertThat(found.out()).contains("storeInFileSystems").contains("configuration.nix:1");
+  }
+
+  private static void assertRefused(Cli run) {
+    assertThat(run.exitCode()).isEqualTo(NixWsl.USAGE);
+    assertThat(run.err()).contains("[BAD_SETTING]");
+    assertThat(run.out()).isEmpty();
+  }
+
+  private static Cli render(String instance, String mountName) {
+    return Cli.run(
+        "config",
+        "render",
+        "--instance=" + instance,
+        "--storage-id",
+        ID,
+        "--mount-name=" + mountName);
+  }
+
+  private static boolean hasNix() {
+    return Stream.of(System.getenv().getOrDefault("PATH", "").split(":", -1))
+        .filter(folder -> !folder.isEmpty())
+        .anyMatch(folder -> Files.isExecutable(Path.of(folder, "nix-instantiate")));
+  }
+}

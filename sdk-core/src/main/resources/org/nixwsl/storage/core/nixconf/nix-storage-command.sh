@@ -1,0 +1,120 @@
+# For people and for the SDK: nix-storage COMMAND, as root.
+
+set -euo pipefail
+
+usage() {
+  cat << 'TEXT'
+usage: nix-storage COMMAND
+
+  status       how this boot was decided, as JSON
+  reseed       copy the system on the shared disk to the root disk, then it can boot
+  adopt        make this instance the owner of its directory on the disk
+  disarm       boot from the root disk from the next start on
+  verify-seed  compare the copy on the root disk with its hashes; repairs nothing
+TEXT
+}
+
+fail() {
+  echo "nix-storage: $*" >&2
+  exit 3
+}
+
+nix=(nix --extra-experimental-features nix-command)
+instanceDir=$mountPoint/$instance
+lockFile=$mountPoint/.nixwsl/locks/$instance
+registerDir=$mountPoint/.nixwsl/instances/$instance
+export HOME=/root
+
+needDisk() {
+  mountpoint -q "$mountPoint" || fail "nothing is mounted on $mountPoint: attach the disk first"
+  local id=
+  if [ -f "$instanceDir/.nix-storage-id" ] && [ ! -L "$instanceDir/.nix-storage-id" ]; then
+    IFS= read -r -n 64 id < "$instanceDir/.nix-storage-id" || true
+  fi
+  [ "$id" = "$storageId" ] || fail "wrong disk: $instanceDir does not have the id $storageId"
+}
+
+# Held until this command ends: no instance may boot from the directory meanwhile.
+lease() {
+  if [ -L "$mountPoint/.nixwsl" ] || [ -L "$mountPoint/.nixwsl/locks" ] || [ -L "$lockFile" ]; then
+    fail "$lockFile is a link"
+  fi
+  mkdir -p "$mountPoint/.nixwsl/locks"
+  exec 8>> "$lockFile"
+  flock -n -x 8 || fail "$instanceDir is in use by another instance"
+}
+
+# Runs a command with the root disk's view as $root, in a mount namespace that ends with it.
+onRootDisk() {
+  export root=$runDir/root-disk-view
+  mkdir -p "$root"
+  # shellcheck disable=SC2016  # expanded by the inner shell
+  unshare --mount --propagation private "$BASH" -c \
+    'mount --bind --make-private / "$root" && exec "$@"' view "$@"
+}
+
+case ${1-} in
+  status) cat "$runDir/boot.json" ;;
+  reseed)
+    if [ -e "$runDir/active" ]; then
+      "$seed" /nix/var/nix/profiles/system profile
+      exec "$seed" /run/current-system links
+    fi
+    needDisk
+    lease
+    system=$(readlink "$instanceDir/var/nix/profiles/system")
+    case $system in
+      /*) ;;
+      *) system=$(readlink "$instanceDir/var/nix/profiles/${system##*/}") ;;
+    esac
+    case $system in
+      /nix/store/*/* | /nix/store/.*) fail "the system profile in $instanceDir leads to '$system'" ;;
+      /nix/store/*) ;;
+      *) fail "the system profile in $instanceDir leads to '$system'" ;;
+    esac
+    NIX_REMOTE=local "${nix[@]}" copy --no-check-sigs \
+      --from "local?real=$instanceDir/store&state=$instanceDir/var/nix" "$system"
+    sync -f /nix
+    # A boot needs it, and so may a collection not take it: the same name as in a boot from the disk.
+    ln -sfn "$system" /nix/var/nix/gcroots/nix-storage-current.new
+    mv -fT /nix/var/nix/gcroots/nix-storage-current.new /nix/var/nix/gcroots/nix-storage-current
+    sync -f /nix
+    echo "nix-storage: the root disk has $system now; stop this instance from Windows to boot from the disk"
+    ;;
+  adopt)
+    needDisk
+    [ ! -e "$runDir/active" ] || fail "this instance runs from the disk, so it is the owner"
+    lease
+    uuid=$(blkid -p -s UUID -o value -- "$(findmnt -n -o SOURCE --mountpoint /)")
+    [ -n "$uuid" ] || fail "the UUID of the root disk cannot be read"
+    if [ -L "$registerDir" ] || [ -L "${registerDir%/*}" ]; then fail "$registerDir is a link"; fi
+    mkdir -p "$registerDir"
+    rm -f "$registerDir/owner.new"
+    (set -o noclobber && echo "$uuid" > "$registerDir/owner.new")
+    sync "$registerDir/owner.new"
+    mv -fT "$registerDir/owner.new" "$registerDir/owner"
+    echo "nix-storage: this instance owns $instanceDir now; stop it from Windows to boot from the disk"
+    ;;
+  disarm)
+    rm -f "$armedFile"
+    sync "${armedFile%/*}"
+    if [ -e "$runDir/active" ]; then
+      echo "nix-storage: the next start takes the root disk, without what was built on the shared one since the last switch" >&2
+    fi
+    ;;
+  verify-seed)
+    if [ -e "$runDir/active" ]; then
+      # shellcheck disable=SC2016  # expanded by the inner shell
+      onRootDisk "$BASH" -c \
+        'exec "$@" --store "$root" "$(readlink "$root/nix/var/nix/gcroots/nix-storage-current")"' verify \
+        "${nix[@]}" store verify --recursive --no-trust
+    else
+      exec "${nix[@]}" store verify --recursive --no-trust /run/current-system
+    fi
+    ;;
+  help | -h | --help) usage ;;
+  *)
+    usage >&2
+    exit 2
+    ;;
+esac

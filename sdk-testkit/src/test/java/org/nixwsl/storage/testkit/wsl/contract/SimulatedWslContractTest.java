@@ -1,0 +1,219 @@
+package org.nixwsl.storage.testkit.wsl.contract;
+
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Nested;
+import org.nixwsl.storage.core.process.Command;
+import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.testkit.wsl.SimulatedWsl;
+import org.nixwsl.storage.testkit.wsl.command.WslCall;
+import org.nixwsl.storage.testkit.wsl.command.WslOutput;
+import org.nixwsl.storage.testkit.wsl.model.WslMachine;
+import org.nixwsl.storage.testkit.wsl.model.WslRelease;
+
+class SimulatedWslContractTest {
+  abstract static class OfRelease implements WslContract {
+    private final WslRelease release;
+    private final boolean asProgram;
+    private Simulated machine;
+
+    OfRelease(WslRelease release, boolean asProgram) {
+      this.release = release;
+      this.asProgram = asProgram;
+      this.machine = new Simulated(new SimulatedWsl(), release, asProgram);
+    }
+
+    @BeforeEach
+    void needsAShell() {
+      assumeTrue(!asProgram || Files.isExecutable(Path.of("/bin/sh")), "skipped: sh is missing");
+      machine.close();
+      machine = new Simulated(new SimulatedWsl(), release, asProgram);
+    }
+
+    @AfterEach
+    void closeTheMachine() {
+      machine.close();
+    }
+
+    @Override
+    public WslUnderTest machine() {
+      return machine;
+    }
+  }
+
+  @Nested
+  class OldestInThisProcess extends OfRelease {
+    OldestInThisProcess() {
+      super(WslRelease.V2_2, false);
+    }
+  }
+
+  @Nested
+  class MiddleInThisProcess extends OfRelease {
+    MiddleInThisProcess() {
+      super(WslRelease.V2_6, false);
+    }
+  }
+
+  @Nested
+  class NewestInThisProcess extends OfRelease {
+    NewestInThisProcess() {
+      super(WslRelease.V2_9, false);
+    }
+  }
+
+  @Nested
+  class NewestAsAProgram extends OfRelease {
+    NewestAsAProgram() {
+      super(WslRelease.V2_9, true);
+    }
+  }
+
+  private static final class Simulated implements WslUnderTest {
+    private static final String INSTANCE = "nixos";
+
+    private final SimulatedWsl wsl;
+    private final boolean asProgram;
+    private int disks;
+
+    private Simulated(SimulatedWsl wsl, WslRelease release, boolean asProgram) {
+      this.wsl = wsl;
+      this.asProgram = asProgram;
+      wsl.addInstance(INSTANCE);
+      wsl.change(machine -> machine.release(release));
+      wsl.change(machine -> machine.language("de"));
+    }
+
+    private void close() {
+      wsl.close();
+    }
+
+    @Override
+    public Answer wsl(List<String> arguments) {
+      if (!asProgram) {
+        WslOutput output = wsl.call(new WslCall(arguments, new byte[0], false, folder()));
+        return new Answer(output.exit(), decoded(output.stdout()), decoded(output.stderr()));
+      }
+      // A shell, because a process begins in the directory of the one that starts it.
+      List<String> argv =
+          new ArrayList<>(List.of("/bin/sh", "-c", "cd \"$1\" && shift && exec \"$@\"", "sh"));
+      argv.add(folder().toString());
+      argv.add(wsl.executable().toString());
+      argv.addAll(arguments);
+      ProcessRunner.Result result =
+          Operation.quiet(
+              "test", operation -> new ProcessRunner().run(Command.of(argv), operation));
+      int exit = result.exitCode() == 255 ? -1 : result.exitCode();
+      return new Answer(exit, decoded(result.stdout()), decoded(result.stderr()));
+    }
+
+    /** Text of Windows has a NUL in every character of ASCII, text of Linux has none. */
+    private static String decoded(byte[] bytes) {
+      boolean wide = new String(bytes, StandardCharsets.ISO_8859_1).matches("(?s)[^\0]\0.*");
+      return new String(bytes, wide ? StandardCharsets.UTF_16LE : StandardCharsets.UTF_8);
+    }
+
+    @Override
+    public Path folder() {
+      return wsl.folder();
+    }
+
+    @Override
+    public String instance() {
+      return INSTANCE;
+    }
+
+    @Override
+    public Path disk(Content content) {
+      String name = "disk" + disks++;
+      return switch (content) {
+        case BLANK -> wsl.addDisk(name);
+        case EXT4 -> wsl.addDisk(name, "ext4");
+        case VFAT -> wsl.addDisk(name, "vfat");
+        case EXT4_AND_VFAT -> wsl.addDividedDisk(name, "ext4", "vfat");
+      };
+    }
+
+    @Override
+    public void idleStop() {
+      wsl.change(WslMachine::idleStop);
+    }
+
+    @Override
+    public boolean vmRuns() {
+      return wsl.<Boolean>ask(WslMachine::vmRuns);
+    }
+
+    @Override
+    public int saved() {
+      return wsl.<Integer>ask(machine -> machine.saved().size());
+    }
+
+    @Override
+    public String physicalDisk(Content content) {
+      Path file = disk(content);
+      return wsl.ask(machine -> machine.addPhysicalDisk(file));
+    }
+
+    @Override
+    public boolean online(String physicalDisk) {
+      return wsl.<Boolean>ask(machine -> machine.online(physicalDisk));
+    }
+
+    @Override
+    public void elevated(boolean elevated) {
+      wsl.change(machine -> machine.elevated(elevated));
+    }
+
+    @Override
+    public void held(Path file, boolean held) {
+      wsl.change(machine -> machine.heldElsewhere(file, held ? -1 : 0));
+    }
+
+    @Override
+    public void forbidMounts() {
+      wsl.change(machine -> machine.allowDiskMount(false));
+    }
+
+    @Override
+    public void withoutInstances() {
+      wsl.change(machine -> machine.unregister(INSTANCE));
+    }
+
+    @Override
+    public void corruptInstance() {
+      wsl.change(machine -> machine.corrupt(INSTANCE));
+    }
+
+    @Override
+    public void lockInstance() {
+      wsl.change(machine -> machine.locked(INSTANCE, true));
+    }
+
+    @Override
+    public Path instanceDisk() {
+      return wsl.ask(machine -> Path.of(machine.instances().get(0).vhd()));
+    }
+
+    @Override
+    public boolean atLeast(int major, int minor, int patch) {
+      String[] number = wsl.ask(machine -> machine.release().number()).split("\\.", -1);
+      int[] wanted = {major, minor, patch};
+      for (int i = 0; i < 3; i++) {
+        int difference = Integer.parseInt(number[i]) - wanted[i];
+        if (difference != 0) {
+          return difference > 0;
+        }
+      }
+      return true;
+    }
+  }
+}
