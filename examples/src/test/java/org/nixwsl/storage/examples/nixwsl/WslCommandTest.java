@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.UUID;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
@@ -34,7 +35,8 @@ class WslCommandTest {
         .containsEntry("mountPoint", "/mnt/wsl/nixstorage")
         .containsEntry("fileSystemType", "ext4")
         .containsEntry("fileSystemUuid", ID.toString());
-    Map<?, ?> row = (Map<?, ?>) ((List<?>) run("list", "--json").json().get("instances")).get(0);
+    List<?> rows = (List<?>) Objects.requireNonNull(run("list", "--json").json().get("instances"));
+    Map<?, ?> row = (Map<?, ?>) Objects.requireNonNull(rows.get(0));
     assertThat(row.get("name")).isEqualTo("nixos");
     assertThat(row.get("running")).isEqualTo(true);
     wsl.call("--shutdown");

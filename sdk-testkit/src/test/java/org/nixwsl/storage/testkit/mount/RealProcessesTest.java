@@ -64,7 +64,8 @@ class RealProcessesTest {
           .as("seed %d", seed)
           .contains(MINE);
       assertThat(attached(mine)).as("seed %d", seed).isTrue();
-      assertThat(attached(foreign)).as("seed %d", seed).isEqualTo(foreignBefore);
+      // It may come back with the virtual machine, and never goes.
+      assertThat(attached(foreign) || !foreignBefore).as("seed %d", seed).isTrue();
       wsl.change(machine -> machine.heldElsewhere(mine, 0));
     }
     assertThat(Files.readAllBytes(mine)).isEqualTo(before);
