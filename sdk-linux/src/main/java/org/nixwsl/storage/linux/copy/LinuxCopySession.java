@@ -31,6 +31,7 @@ import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.linux.copy.destination.CopyWorkspace;
 import org.nixwsl.storage.linux.copy.destination.TargetFileSystem;
 import org.nixwsl.storage.linux.copy.destination.TargetProbe;
+import org.nixwsl.storage.linux.copy.held.ChangedException;
 import org.nixwsl.storage.linux.copy.tree.LinkTable;
 import org.nixwsl.storage.linux.copy.tree.NodeMaker;
 import org.nixwsl.storage.linux.store.FileFacts;
@@ -185,7 +186,8 @@ final class LinuxCopySession implements CopySession {
             parts.nodes(),
             parts.ledger(),
             processes,
-            operation);
+            operation,
+            operation::checkCancelled);
     DatabaseCopier database =
         new DatabaseCopier(
             request.source(),
@@ -194,21 +196,16 @@ final class LinuxCopySession implements CopySession {
             parts.nodes(),
             parts.ledger(),
             operation);
-    for (int round = 1; ; round++) {
-      Set<String> before = state.profilesAndRoots();
-      state.copy();
-      StoreContents staged = database.stage();
-      boolean complete = catchUp(staged, progress);
-      boolean stoodStill =
-          staged
-                  .fingerprint()
-                  .equals(StoreDatabase.of(request.source()).read(operation).fingerprint())
-              && before.equals(state.profilesAndRoots());
-      if (complete && stoodStill) {
-        break;
+    @Nullable ChangedException change = null;
+    boolean settled = false;
+    for (int round = 1; !settled; round++) {
+      if (round > ROUNDS) {
+        throw changed(change);
       }
-      if (round == ROUNDS) {
-        throw changed();
+      try {
+        settled = round(state, database, progress);
+      } catch (ChangedException e) {
+        change = e;
       }
     }
     parts.fileSystem().sync(operation);
@@ -222,6 +219,20 @@ final class LinuxCopySession implements CopySession {
       parts.nodes().finish(target, FileFacts.of(source));
     }
     parts.fileSystem().sync(operation);
+  }
+
+  /** Copies what is there now; whether nothing changed meanwhile. */
+  private boolean round(StateCopier state, DatabaseCopier database, StageProgress progress)
+      throws IOException, InterruptedException {
+    Set<String> before = state.profilesAndRoots();
+    state.copy();
+    StoreContents staged = database.stage();
+    boolean complete = catchUp(staged, progress);
+    return complete
+        && staged
+            .fingerprint()
+            .equals(StoreDatabase.of(request.source()).read(operation).fingerprint())
+        && before.equals(state.profilesAndRoots());
   }
 
   @Override
@@ -325,17 +336,20 @@ final class LinuxCopySession implements CopySession {
             .mayGoAway());
   }
 
-  private ConflictException changed() {
-    return new ConflictException(
+  private ConflictException changed(@Nullable ChangedException last) {
+    Problem problem =
         Problem.of(
                 ErrorCode.STORE_CHANGED,
                 "The store "
                     + PathBytes.printable(request.source().directory())
                     + " changed each time it was looked at, "
                     + ROUNDS
-                    + " times.",
+                    + " times"
+                    + (last == null ? "" : ": " + last.getMessage())
+                    + ".",
                 "Stop what builds, fetches or switches there and call again.")
             .leaving(StateLeft.RESUMABLE)
-            .mayGoAway());
+            .mayGoAway();
+    return last == null ? new ConflictException(problem) : new ConflictException(problem, last);
   }
 }

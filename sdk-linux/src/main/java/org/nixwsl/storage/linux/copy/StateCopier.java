@@ -2,25 +2,23 @@ package org.nixwsl.storage.linux.copy;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.math.BigDecimal;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.file.FileVisitResult;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
+import java.nio.channels.SeekableByteChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.BasicFileAttributes;
+import java.time.Instant;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.process.Command;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.linux.copy.destination.TreeRemoval;
+import org.nixwsl.storage.linux.copy.held.ChangedException;
+import org.nixwsl.storage.linux.copy.held.Checkpoint;
+import org.nixwsl.storage.linux.copy.held.HeldDirectory;
 import org.nixwsl.storage.linux.copy.tree.NodeMaker;
 import org.nixwsl.storage.linux.store.FileFacts;
 
@@ -52,7 +50,11 @@ final class StateCopier {
   private static final Path VAR = Path.of("var");
   private static final List<String> INSTALLER = List.of("receipt.json", "nix-installer");
   private static final String INSTALLER_HOOK = ".nix-installer-hook";
+  private static final Set<Path> LISTED =
+      Set.of(STATE.resolve("profiles"), STATE.resolve("gcroots"));
   private static final int BUFFER_BYTES = 64 << 10;
+  private static final int NANOS_PER_MICRO = 1000;
+  private static final int NANO_DIGITS = 9;
 
   private final Path source;
   private final Path target;
@@ -60,12 +62,14 @@ final class StateCopier {
   private final CopyLedger ledger;
   private final ProcessRunner processes;
   private final Operation operation;
+  private final Checkpoint checkpoint;
 
   /**
    * A copier of state.
    *
    * @param source the directory that holds {@code var}
    * @param target where {@code var} goes to
+   * @param checkpoint asked between any two steps in the source
    */
   StateCopier(
       Path source,
@@ -73,7 +77,9 @@ final class StateCopier {
       NodeMaker nodes,
       CopyLedger ledger,
       ProcessRunner processes,
-      Operation operation) {
+      Operation operation,
+      Checkpoint checkpoint) {
+    this.checkpoint = checkpoint;
     this.processes = processes;
     this.source = source;
     this.target = target;
@@ -85,18 +91,20 @@ final class StateCopier {
   /**
    * Copies all state but the database, in place of what an earlier call left. The database
    * directory is made, and stays closed until {@link #finish}.
+   *
+   * @throws ChangedException if something was replaced or vanished meanwhile: to be called again
    */
   void copy() throws IOException, InterruptedException {
     // The database first: what is left of the rest can then not be taken for a store.
     TreeRemoval.remove(target.resolve(DATABASE));
     TreeRemoval.remove(target.resolve(VAR));
-    ByteArrayOutputStream fineTimes = new ByteArrayOutputStream();
-    Files.walkFileTree(source, new Copying(fineTimes));
-    if (fineTimes.size() > 0) {
+    Copying copying = new Copying();
+    StateWalk.walk(source, name -> !name.equals(STORE), copying, checkpoint);
+    if (copying.fineTimes.size() > 0) {
       // The date of a generation is the time of its symlink, which Java sets to microseconds only.
       processes.runOk(
-          Command.of("xargs", "-0", "-n", "2", "touch", "-h", "-r")
-              .reading(fineTimes.toByteArray()),
+          Command.of("xargs", "-0", "-n", "2", "touch", "-h", "-d")
+              .reading(copying.fineTimes.toByteArray()),
           operation);
     }
   }
@@ -108,89 +116,75 @@ final class StateCopier {
     }
   }
 
-  /** Profiles and roots as they are: equal for two looks exactly if nothing was switched. */
+  /**
+   * Profiles and roots as they are: equal for two looks exactly if nothing was switched.
+   *
+   * @throws ChangedException if something was replaced or vanished meanwhile
+   */
   Set<String> profilesAndRoots() throws IOException {
-    Set<String> all = new TreeSet<>();
-    for (String name : List.of("profiles", "gcroots")) {
-      Path top = source.resolve(STATE).resolve(name);
-      if (Files.isDirectory(top, LinkOption.NOFOLLOW_LINKS)) {
-        Files.walkFileTree(top, new Listing(all));
-      }
-    }
-    return all;
+    Listing listing = new Listing();
+    StateWalk.walk(source, VAR::equals, listing, checkpoint);
+    return listing.all;
   }
 
-  private final class Copying extends SimpleFileVisitor<Path> {
-    /** Symlinks and their copies, each with a zero byte behind it. */
-    private final ByteArrayOutputStream fineTimes;
-
-    Copying(ByteArrayOutputStream fineTimes) {
-      this.fineTimes = fineTimes;
-    }
+  private final class Copying implements StateWalk.Visitor {
+    /** Times and copies of symlinks, each with a zero byte behind it. */
+    private final ByteArrayOutputStream fineTimes = new ByteArrayOutputStream();
 
     @Override
-    public FileVisitResult preVisitDirectory(Path directory, BasicFileAttributes attributes)
-        throws IOException {
-      operation.checkCancelled();
-      Path place = source.relativize(directory);
-      if (directory.equals(source)) {
-        return FileVisitResult.CONTINUE;
-      }
-      if (place.equals(STORE)) {
-        return FileVisitResult.SKIP_SUBTREE;
-      }
+    public boolean enter(Path place, FileFacts facts) throws IOException {
       if (!place.startsWith(VAR) || TRANSIENT.contains(place) || isEmptied(place)) {
         ledger.leftOut(place);
-        return FileVisitResult.SKIP_SUBTREE;
+        return false;
       }
-      Path copy = target.resolve(place);
-      nodes.directory(copy);
-      if (place.equals(DATABASE)) {
-        return FileVisitResult.SKIP_SUBTREE;
-      }
-      return FileVisitResult.CONTINUE;
+      nodes.directory(target.resolve(place));
+      return !place.equals(DATABASE);
     }
 
     @Override
-    public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
-      operation.checkCancelled();
-      Path place = source.relativize(file);
-      FileFacts facts = FileFacts.of(file);
+    public void leave(Path place, FileFacts facts) throws IOException {
+      if (!place.equals(VAR) && !place.equals(STATE)) {
+        nodes.finish(target.resolve(place), facts);
+      }
+    }
+
+    @Override
+    public void other(Path place, HeldDirectory in, FileFacts facts) throws IOException {
       boolean plain = facts.regular() || facts.symlink();
       if (!plain || !belongs(place)) {
         ledger.leftOut(place);
-        return FileVisitResult.CONTINUE;
+        return;
       }
       Path copy = target.resolve(place);
       if (place.getNameCount() == 1) {
         TreeRemoval.remove(copy);
       }
       if (facts.symlink()) {
-        nodes.symlink(copy, Files.readSymbolicLink(file), facts);
-        if (facts.modified().to(TimeUnit.NANOSECONDS) % 1000 != 0) {
-          for (Path path : List.of(file, copy)) {
-            fineTimes.writeBytes(PathBytes.of(path));
-            fineTimes.write(0);
-          }
-        }
+        nodes.symlink(copy, in.readSymbolicLink(place.getFileName(), facts), facts);
+        noteFineTime(copy, facts);
       } else {
-        contents(file, copy, facts);
+        contents(in, place.getFileName(), copy, facts);
       }
-      return FileVisitResult.CONTINUE;
     }
 
     @Override
-    public FileVisitResult postVisitDirectory(Path directory, @Nullable IOException failure)
-        throws IOException {
-      if (failure != null) {
-        throw failure;
+    public void odd(Path place, String why) {
+      ledger.leftOut(place);
+      ledger.note("/nix/" + PathBytes.printable(place) + " was left out: " + why + ".");
+    }
+
+    private void noteFineTime(Path copy, FileFacts facts) {
+      Instant time = facts.modified().toInstant();
+      if (time.getNano() % NANOS_PER_MICRO != 0) {
+        BigDecimal seconds =
+            BigDecimal.valueOf(time.getEpochSecond())
+                .add(BigDecimal.valueOf(time.getNano(), NANO_DIGITS));
+        String text = "@" + seconds.toPlainString();
+        fineTimes.writeBytes(text.getBytes(StandardCharsets.US_ASCII));
+        fineTimes.write(0);
+        fineTimes.writeBytes(PathBytes.of(copy));
+        fineTimes.write(0);
       }
-      Path place = source.relativize(directory);
-      boolean later = directory.equals(source) || place.equals(VAR) || place.equals(STATE);
-      if (!later) {
-        nodes.finish(target.resolve(place), FileFacts.of(directory));
-      }
-      return FileVisitResult.CONTINUE;
     }
   }
 
@@ -210,34 +204,52 @@ final class StateCopier {
     return parent != null && EMPTIED.contains(parent);
   }
 
-  private void contents(Path file, Path copy, FileFacts facts) throws IOException {
+  private void contents(HeldDirectory in, Path name, Path copy, FileFacts facts)
+      throws IOException {
     ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES);
-    try (FileChannel in =
-            FileChannel.open(file, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
+    try (SeekableByteChannel from = in.openFile(name, facts);
         NodeMaker.FileMaking out = nodes.file(copy, facts)) {
-      while (in.read(buffer) >= 0) {
-        operation.checkCancelled();
+      // A log may grow meanwhile: what was there at the look is copied.
+      long left = facts.size();
+      while (left > 0) {
+        checkpoint.pass();
+        buffer.clear().limit((int) Math.min(left, BUFFER_BYTES));
+        int read = from.read(buffer);
+        if (read < 0) {
+          throw in.replaced(name);
+        }
+        left -= read;
         out.write(buffer.flip());
-        buffer.clear();
       }
     }
   }
 
-  private static final class Listing extends SimpleFileVisitor<Path> {
-    private final Set<String> all;
+  private static final class Listing implements StateWalk.Visitor {
+    private final Set<String> all = new TreeSet<>();
 
-    Listing(Set<String> all) {
-      this.all = all;
+    @Override
+    public boolean enter(Path place, FileFacts facts) {
+      return place.equals(VAR)
+          || place.equals(STATE)
+          || LISTED.stream().anyMatch(place::startsWith);
     }
 
     @Override
-    public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
-      String name = PathBytes.printable(file);
-      if (attributes.isSymbolicLink()) {
-        name += " -> " + PathBytes.printable(Files.readSymbolicLink(file));
+    public void leave(Path place, FileFacts facts) {}
+
+    @Override
+    public void other(Path place, HeldDirectory in, FileFacts facts) throws IOException {
+      if (LISTED.stream().noneMatch(place::startsWith)) {
+        return;
       }
-      all.add(name + " " + attributes.lastModifiedTime());
-      return FileVisitResult.CONTINUE;
+      String line = PathBytes.printable(place);
+      if (facts.symlink()) {
+        line += " -> " + PathBytes.printable(in.readSymbolicLink(place.getFileName(), facts));
+      }
+      all.add(line + " " + facts.modified());
     }
+
+    @Override
+    public void odd(Path place, String why) {}
   }
 }
