@@ -5,6 +5,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What WSL reads from a file of settings: written for the tests after the behaviour of WSL 2.9's
@@ -63,9 +64,8 @@ public final class WslReader {
     if (value.isEmpty() || value.charAt(value.length() - 1) != '\\') {
       return false;
     }
-    return read(value.subSequence(0, value.length() - 1) + "\u0002") == null
-        ? openQuote(value)
-        : read(value.subSequence(0, value.length() - 1) + "\u0002").endsWith("\u0002");
+    @Nullable String whole = read(value.subSequence(0, value.length() - 1) + "\u0002");
+    return whole == null ? openQuote(value) : whole.endsWith("\u0002");
   }
 
   private static boolean openQuote(CharSequence value) {

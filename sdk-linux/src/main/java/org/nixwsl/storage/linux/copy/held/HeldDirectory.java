@@ -20,7 +20,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
-import org.nixwsl.storage.linux.machine.Caller;
+import org.nixwsl.storage.core.io.Caller;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
