@@ -2,24 +2,29 @@ package org.nixwsl.storage;
 
 import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Path;
+import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskChannel;
 import org.nixwsl.storage.disk.DiskCheck;
+import org.nixwsl.storage.disk.DiskCompaction;
 import org.nixwsl.storage.disk.DiskCopy;
 import org.nixwsl.storage.disk.DiskCopyOptions;
 import org.nixwsl.storage.disk.DiskInfo;
 import org.nixwsl.storage.disk.DiskRepair;
+import org.nixwsl.storage.disk.DiskResize;
 import org.nixwsl.storage.disk.DiskSpec;
 import org.nixwsl.storage.disk.ParentAccess;
 
 /**
- * Creates, examines, reads, writes, copies and repairs VHDX files on any operating system: no
- * Hyper-V, no administrator, no other program. Format: MS-VHDX, revision 8.0. Thread-safe for
- * different files; two calls that change one file exclude each other, also across processes.
+ * Creates, examines, reads, writes, resizes, compacts, copies and repairs VHDX files on any
+ * operating system: no Hyper-V, no administrator, no other program. Format: MS-VHDX, revision 8.0.
+ * Thread-safe for different files; two calls that change one file exclude each other, also across
+ * processes.
  */
 public interface VhdxManager {
   /**
    * Creates a disk. The file appears under its name only when it is complete and on the device; a
-   * failure leaves nothing.
+   * failure leaves nothing. All of a fixed disk is written, which is told as progress of the stage
+   * {@code DISK} and can be cancelled.
    *
    * @param file the file to make, ending in {@code .vhdx}; its folder must exist
    * @throws org.nixwsl.storage.error.ConflictException {@code ALREADY_EXISTS} if the file is there
@@ -145,5 +150,52 @@ public interface VhdxManager {
   /** {@link #repair(Path, RunOptions)} that nobody follows. */
   default DiskRepair repair(Path file) {
     return repair(file, RunOptions.ofDefaults());
+  }
+
+  /**
+   * Gives a dynamic or fixed disk another size, and leaves a disk alone that has it. What is new
+   * reads as zeros. A smaller disk keeps what lies before its new end; the room of the rest is
+   * given back to the file system, for which blocks may have to move. The file system inside has to
+   * be made smaller before, or larger afterwards, by the one who has it.
+   *
+   * <p>A crash at any moment leaves the disk with the old size or with the new one, and with its
+   * contents. The file may be longer than it needs to be then; {@link #compact} gives that back for
+   * a dynamic disk. After a cancellation the same holds. Progress is that of the stage {@code
+   * DISK}.
+   *
+   * @return the disk as it is now
+   * @throws org.nixwsl.storage.error.DiskException {@code VHDX_WOULD_LOSE_DATA} if something other
+   *     than zeros lies past a smaller size and that was not allowed; {@code VHDX_BAD_GEOMETRY} if
+   *     no disk can have the size; {@code VHDX_UNSUPPORTED} for a differencing disk; otherwise as
+   *     {@link #openForWriting}; in all of these cases a log may have been replayed, and nothing
+   *     else is changed
+   * @throws org.nixwsl.storage.error.EnvironmentException {@code NOT_FOUND}, {@code IO_FAILED},
+   *     {@code NO_SPACE}
+   */
+  DiskInfo resize(Path file, DiskResize resize, RunOptions options);
+
+  /** {@link #resize(Path, DiskResize, RunOptions)} without losing data, and nobody follows. */
+  default DiskInfo resize(Path file, ByteSize virtualSize) {
+    return resize(file, DiskResize.to(virtualSize), RunOptions.ofDefaults());
+  }
+
+  /**
+   * Makes the file of a dynamic or differencing disk as short as its contents allow: blocks of
+   * nothing but zeros leave the file, blocks from its end move into the holes, and the end is cut
+   * off. What a guest sees does not change. Reads all of the file. Room that a file system inside
+   * has given up is given back only if it holds zeros, so write them there before.
+   *
+   * <p>A crash at any moment, and a cancellation, leave the disk with its contents; the call may be
+   * made again. Progress is that of the stage {@code DISK}.
+   *
+   * @throws org.nixwsl.storage.error.DiskException {@code VHDX_UNSUPPORTED} for a fixed disk;
+   *     otherwise as {@link #repair(Path, RunOptions)}
+   * @throws org.nixwsl.storage.error.EnvironmentException {@code NOT_FOUND}, {@code IO_FAILED}
+   */
+  DiskCompaction compact(Path file, RunOptions options);
+
+  /** {@link #compact(Path, RunOptions)} that nobody follows. */
+  default DiskCompaction compact(Path file) {
+    return compact(file, RunOptions.ofDefaults());
   }
 }

@@ -37,6 +37,15 @@ public interface DiskSpec {
     return 4096;
   }
 
+  /**
+   * Whether all blocks are in the file from the start. Creating such a disk writes all of it, as
+   * zeros.
+   */
+  @Value.Default
+  default boolean fixed() {
+    return false;
+  }
+
   /** A dynamic disk of the given size. */
   static DiskSpec ofSize(ByteSize virtualSize) {
     return builder().virtualSize(virtualSize).build();

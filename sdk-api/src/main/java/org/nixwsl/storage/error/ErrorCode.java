@@ -51,6 +51,8 @@ public enum ErrorCode {
   VHDX_PARENT_MISMATCH,
   /** What was read back from the copy of a disk differs from what was written. */
   VHDX_COPY_DAMAGED,
+  /** The disk holds data past the size that it is to get. */
+  VHDX_WOULD_LOSE_DATA,
 
   /** The device, file system or mount point is not what it was expected to be. */
   WRONG_STORAGE,

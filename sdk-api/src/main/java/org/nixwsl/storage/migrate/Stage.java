@@ -6,7 +6,7 @@ package org.nixwsl.storage.migrate;
 public enum Stage {
   /** Reads only: is everything there that the rest needs? */
   PREFLIGHT,
-  /** Creates the VHDX when it is absent. */
+  /** Creates the VHDX when it is absent; resizes or compacts it in an operation of that kind. */
   DISK,
   /** Attaches the disk, formats it when it is blank, mounts it and proves what it is. */
   ATTACH,

@@ -20,10 +20,12 @@ import org.nixwsl.storage.disk.BlockCounts;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskChannel;
 import org.nixwsl.storage.disk.DiskCheck;
+import org.nixwsl.storage.disk.DiskCompaction;
 import org.nixwsl.storage.disk.DiskCopy;
 import org.nixwsl.storage.disk.DiskCopyOptions;
 import org.nixwsl.storage.disk.DiskInfo;
 import org.nixwsl.storage.disk.DiskRepair;
+import org.nixwsl.storage.disk.DiskResize;
 import org.nixwsl.storage.disk.DiskSpec;
 import org.nixwsl.storage.disk.ParentAccess;
 import picocli.CommandLine.Command;
@@ -35,13 +37,17 @@ import picocli.CommandLine.Parameters;
 /** {@code nixwsl vhdx}: virtual disk files. */
 @Command(
     name = "vhdx",
-    description = "Create, examine, read, write, copy and repair virtual disk files (VHDX).")
+    description =
+        "Create, examine, read, write, resize, compact, copy and repair virtual disk files"
+            + " (VHDX).")
 final class VhdxCommand {
   private static final int BUFFER = 1 << 20;
 
   VhdxCommand() {}
 
-  @Command(name = "create", description = "Create a dynamic disk.")
+  @Command(
+      name = "create",
+      description = "Create a disk that grows as it is written to, or a fixed one.")
   int create(
       @Parameters(paramLabel = "FILE", description = "The file to make; ends in .vhdx.") Path file,
       @Option(
@@ -68,6 +74,8 @@ final class VhdxCommand {
               paramLabel = "BYTES",
               description = "512 or 4096; ${DEFAULT-VALUE} when not given.")
           int physicalSector,
+      @Option(names = "--fixed", description = "Write the whole disk now; the file never grows.")
+          boolean fixed,
       @Mixin Output output) {
     try (StorageSdk sdk = StorageSdk.open()) {
       DiskSpec spec =
@@ -76,6 +84,7 @@ final class VhdxCommand {
               .blockSize(blockSize)
               .logicalSectorSize(logicalSector)
               .physicalSectorSize(physicalSector)
+              .fixed(fixed)
               .build();
       show(sdk.vhdx().create(file, spec, output.following()), output);
       return NixWsl.OK;
@@ -245,6 +254,53 @@ final class VhdxCommand {
     }
   }
 
+  @Command(
+      name = "resize",
+      description = "Give a disk another size; the file system in it is not touched.")
+  int resize(
+      @Parameters(paramLabel = "FILE", description = "A VHDX file.") Path file,
+      @Option(
+              names = "--size",
+              required = true,
+              paramLabel = "SIZE",
+              description = "What the disk is to have inside, such as 256G or 2T.")
+          ByteSize size,
+      @Option(
+              names = "--allow-data-loss",
+              description = "Cut off what lies past a smaller size even if it is not zeros.")
+          boolean allowDataLoss,
+      @Mixin Output output) {
+    try (StorageSdk sdk = StorageSdk.open()) {
+      DiskResize resize =
+          DiskResize.builder().virtualSize(size).allowDataLoss(allowDataLoss).build();
+      show(sdk.vhdx().resize(file, resize, output.following()), output);
+      return NixWsl.OK;
+    }
+  }
+
+  @Command(
+      name = "compact",
+      description = "Make the file as short as it can be; blocks of zeros leave it.")
+  int compact(
+      @Parameters(paramLabel = "FILE", description = "A VHDX file.") Path file,
+      @Mixin Output output) {
+    try (StorageSdk sdk = StorageSdk.open()) {
+      DiskCompaction done = sdk.vhdx().compact(file, output.following());
+      output.print(
+          Output.object(
+              "fileSizeBefore",
+              done.fileSizeBefore().bytes(),
+              "fileSize",
+              done.fileSizeAfter().bytes(),
+              "zeroBlocks",
+              done.zeroBlocks(),
+              "movedBlocks",
+              done.movedBlocks()),
+          out -> print(out, done));
+      return NixWsl.OK;
+    }
+  }
+
   /** The option of commands that read a differencing disk. */
   static final class Parents {
     @Option(
@@ -396,6 +452,12 @@ final class VhdxCommand {
                         .map(Output::camel)
                         .collect(Collectors.joining(", ")))
         .orElse("not available on this system");
+  }
+
+  private static void print(PrintWriter out, DiskCompaction done) {
+    out.printf("file size  %s, before %s%n", done.fileSizeAfter(), done.fileSizeBefore());
+    out.printf(
+        "blocks     %d of zeros left the file, %d moved%n", done.zeroBlocks(), done.movedBlocks());
   }
 
   private static void print(PrintWriter out, DiskRepair done) {

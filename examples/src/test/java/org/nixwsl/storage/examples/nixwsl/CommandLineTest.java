@@ -121,6 +121,39 @@ class CommandLineTest {
     assertThat(Cli.run("vhdx", "inspect", copy).out()).contains("host attributes");
   }
 
+  @Test
+  void aDiskIsResizedAndCompacted(@TempDir Path folder) throws IOException {
+    Path disk = folder.resolve("x.vhdx");
+    Cli.run("vhdx", "create", disk, "--size", "8M");
+    byte[] bytes = new byte[3 << 20];
+    Arrays.fill(bytes, 0, 1 << 20, (byte) 'w');
+    withInput(bytes, () -> Cli.run("vhdx", "write", disk, "--offset", "5M"));
+    assertThat(Cli.run("vhdx", "resize", disk, "--size", "4M").err())
+        .contains("VHDX_WOULD_LOSE_DATA");
+    assertThat(Cli.run("vhdx", "resize", disk, "--size", "6M", "--json").exitCode())
+        .isEqualTo(NixWsl.OK);
+    assertThat(Cli.run("vhdx", "resize", disk, "--size", "16M", "--json").json())
+        .containsEntry("virtualSize", 16 << 20);
+    Cli compacted = Cli.run("vhdx", "compact", disk, "--json");
+    assertThat(compacted.exitCode()).isEqualTo(NixWsl.OK);
+    assertThat(compacted.json())
+        .containsOnlyKeys("fileSizeBefore", "fileSize", "zeroBlocks", "movedBlocks")
+        .containsEntry("fileSize", 5 << 20);
+    assertThat(Cli.run("vhdx", "resize", disk, "--size", "4M", "--allow-data-loss").out())
+        .contains("4.0 MiB");
+  }
+
+  @Test
+  void aFixedDiskIsMadeAndNotCompacted(@TempDir Path folder) {
+    Path disk = folder.resolve("x.vhdx");
+    assertThat(Cli.run("vhdx", "create", disk, "--size", "4M", "--fixed", "--json").json())
+        .containsEntry("type", "fixed")
+        .containsEntry("fileSize", 8 << 20);
+    Cli compacted = Cli.run("vhdx", "compact", disk);
+    assertThat(compacted.exitCode()).isEqualTo(NixWsl.FAILED);
+    assertThat(compacted.err()).contains("VHDX_UNSUPPORTED");
+  }
+
   private static Cli withInput(byte[] bytes, Supplier<Cli> run) {
     InputStream before = System.in;
     System.setIn(new ByteArrayInputStream(bytes));

@@ -4,7 +4,9 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.LongBuffer;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -30,6 +32,7 @@ final class BlockTable {
   private final @Nullable LongBuffer[] pages = new LongBuffer[PAGES];
   private final long[] numbers = new long[PAGES];
   private final TreeMap<Long, Long> changes = new TreeMap<>();
+  private final Set<Long> sectors = new HashSet<>();
 
   BlockTable(DiskBytes file, Region region, Geometry geometry) {
     this.file = file;
@@ -46,6 +49,7 @@ final class BlockTable {
   /** Changes an entry, in memory only; the caller bounds how many, and brings them to the file. */
   void change(long index, long entry) {
     changes.put(index, entry);
+    sectors.add(offsetOf(index) / Fields.SECTOR);
   }
 
   /** How many entries differ from those in the file. */
@@ -53,26 +57,32 @@ final class BlockTable {
     return changes.size();
   }
 
+  /** How many sectors of the file hold entries that differ from those in it. */
+  int sectorsChanged() {
+    return sectors.size();
+  }
+
   /** The sectors of the file that hold changed entries, as they are to be, by their places. */
   SortedMap<Long, ByteBuffer> changedSectors() throws IOException {
-    SortedMap<Long, ByteBuffer> sectors = new TreeMap<>();
+    SortedMap<Long, ByteBuffer> changed = new TreeMap<>();
     for (Map.Entry<Long, Long> change : changes.entrySet()) {
       long offset = offsetOf(change.getKey());
       int inSector = (int) (offset % Fields.SECTOR);
-      ByteBuffer sector = sectors.get(offset - inSector);
+      ByteBuffer sector = changed.get(offset - inSector);
       if (sector == null) {
         sector = file.read(offset - inSector, Fields.SECTOR);
-        sectors.put(offset - inSector, sector);
+        changed.put(offset - inSector, sector);
       }
       sector.putLong(inSector, change.getValue());
     }
-    return sectors;
+    return changed;
   }
 
   /** The file has the changes now. */
   void changesAreInFile() {
     Arrays.fill(pages, null);
     changes.clear();
+    sectors.clear();
   }
 
   private long entryInFile(long index) throws IOException {

@@ -2,6 +2,7 @@ package org.nixwsl.storage.core.vhdx;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.core.vhdx.format.BlockState;
 import org.nixwsl.storage.core.vhdx.format.Fields;
 import org.nixwsl.storage.core.vhdx.format.Geometry;
@@ -10,9 +11,10 @@ import org.nixwsl.storage.core.vhdx.log.HeaderWriter;
 import org.nixwsl.storage.core.vhdx.log.LogWriter;
 
 /**
- * Writes to the blocks of a dynamic or fixed disk. A new block is appended to the file, where all
- * of it reads as zeros, and written at once; its entry in the block table stays in memory until a
- * batch of them goes through the log. A crash before that only leaks the space. Not thread-safe.
+ * Writes to the blocks of a dynamic or fixed disk. A new block goes where nothing uses the file, or
+ * to its end, with zeros where nothing was written to it; its entry in the block table stays in
+ * memory until a batch of them goes through the log. A crash before that only leaks the space,
+ * which is found again when the disk is opened the next time. Not thread-safe.
  */
 final class BlockWriter {
   /** More changed entries are not kept back: each may be in a sector of its own. */
@@ -21,16 +23,17 @@ final class BlockWriter {
   private static final ByteBuffer ZEROS = ByteBuffer.allocate(64 << 10).asReadOnlyBuffer();
 
   private final WritableBytes file;
+  private final DiskImage image;
   private final Geometry geometry;
   private final BlockTable table;
   private final HeaderWriter headers;
   private final LogWriter log;
 
-  /**
-   * Where the next block goes. Only grows: the space of a block whose write failed half-way is not
-   * zeros any more.
-   */
-  private long end;
+  /** What of the file was in use when the first new block came. */
+  private @Nullable FileSpace space;
+
+  /** Where room for the next block is looked for. Only grows, so that no room is given twice. */
+  private long next = Fields.MIB;
 
   private boolean unforced;
   private boolean failed;
@@ -43,11 +46,11 @@ final class BlockWriter {
    */
   BlockWriter(WritableBytes file, DiskImage image, BlockTable table) throws IOException {
     this.file = file;
+    this.image = image;
     this.geometry = image.geometry();
     this.table = table;
     this.headers = new HeaderWriter(file, image.header());
     this.log = new LogWriter(file, headers);
-    this.end = Fields.roundUpToMib(file.size());
   }
 
   /** A step that the file depends on as a whole. */
@@ -71,6 +74,7 @@ final class BlockWriter {
    */
   void allocate(long index, long inBlock, ByteBuffer source) throws IOException {
     boolean zeros = isZeros(source);
+    long length = source.remaining();
     BlockState state = BlockState.of(table.entry(index));
     if (zeros && (state == BlockState.ZERO || state == BlockState.NOT_PRESENT)) {
       source.position(source.limit());
@@ -88,14 +92,33 @@ final class BlockWriter {
       table.change(index, BlockState.ZERO.entry(0));
       return;
     }
-    long offset = end;
+    long offset = room();
+    long end = offset + geometry.blockSize();
+    long oldSize = file.size();
+    zero(offset, Math.min(oldSize, offset + inBlock));
+    file.write(offset + inBlock, source);
+    zero(offset + inBlock + length, Math.min(oldSize, end));
+    file.extend(end);
+    table.change(index, BlockState.FULLY_PRESENT.entry(offset));
+  }
+
+  private long room() throws IOException {
+    if (space == null) {
+      space = FileSpace.of(image);
+    }
+    long offset = space.findFree(next, geometry.blockSize());
     if (offset > Fields.LARGEST_FILE - geometry.blockSize()) {
       throw new IOException("The file would be longer than " + Fields.LARGEST_FILE + " bytes");
     }
-    end = offset + geometry.blockSize();
-    file.write(offset + inBlock, source);
-    file.extend(end);
-    table.change(index, BlockState.FULLY_PRESENT.entry(offset));
+    next = offset + geometry.blockSize();
+    return offset;
+  }
+
+  /** What was there before must not show. */
+  private void zero(long from, long to) throws IOException {
+    for (long at = from; at < to; at += ZEROS.capacity()) {
+      file.write(at, ZEROS.slice(0, (int) Math.min(ZEROS.capacity(), to - at)));
+    }
   }
 
   /** Brings all that was written to the device. */

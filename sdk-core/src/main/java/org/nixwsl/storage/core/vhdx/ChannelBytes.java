@@ -8,7 +8,7 @@ import org.nixwsl.storage.core.vhdx.format.Fields;
 import org.nixwsl.storage.core.vhdx.format.WritableBytes;
 
 /**
- * An open file. The size is that of the moment of opening, and grows with what is written through
+ * An open file. The size is that of the moment of opening, and changes by what is done through
  * here; what is cut off later is an error when it is read. Whoever opened the channel closes it.
  */
 final class ChannelBytes implements WritableBytes {
@@ -63,6 +63,14 @@ final class ChannelBytes implements WritableBytes {
     if (newSize > size) {
       // One byte at the end: the JDK has no other way, and Windows makes no sparse file of it.
       write(newSize - 1, Fields.zeros(1));
+    }
+  }
+
+  @Override
+  public void truncate(long newSize) throws IOException {
+    if (newSize < size) {
+      channel.truncate(newSize);
+      size = newSize;
     }
   }
 

@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.util.UUID;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.core.run.StageProgress;
 import org.nixwsl.storage.core.vhdx.format.DiskMetadata;
 import org.nixwsl.storage.core.vhdx.format.Fields;
 import org.nixwsl.storage.core.vhdx.format.FileIdentifier;
@@ -11,6 +13,7 @@ import org.nixwsl.storage.core.vhdx.format.Geometry;
 import org.nixwsl.storage.core.vhdx.format.Header;
 import org.nixwsl.storage.core.vhdx.format.Region;
 import org.nixwsl.storage.core.vhdx.format.RegionTable;
+import org.nixwsl.storage.core.vhdx.format.WritableBytes;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskSpec;
 import org.nixwsl.storage.disk.DiskType;
@@ -40,12 +43,7 @@ final class DiskCreation {
    * @throws DiskException {@code VHDX_BAD_GEOMETRY} if no disk of ours can be like that
    */
   static Geometry geometry(DiskSpec spec) {
-    long size = spec.virtualSize().bytes();
-    if (size < SMALLEST_DISK || size > Geometry.LARGEST_DISK || size % Fields.MIB != 0) {
-      throw badGeometry(
-          "a disk of " + describe(spec.virtualSize()),
-          "Choose a multiple of 1 MiB from 3 MiB to 64 TiB.");
-    }
+    requireUsableSize(spec.virtualSize());
     if (!Geometry.blockSizeAllowed(spec.blockSize().bytes())) {
       throw badGeometry(
           "blocks of " + describe(spec.blockSize()), "Choose a power of two from 1M to 256M.");
@@ -56,11 +54,24 @@ final class DiskCreation {
       }
     }
     return new Geometry(
-        DiskType.DYNAMIC,
-        size,
+        spec.fixed() ? DiskType.FIXED : DiskType.DYNAMIC,
+        spec.virtualSize().bytes(),
         spec.blockSize().bytes(),
         spec.logicalSectorSize(),
         spec.physicalSectorSize());
+  }
+
+  /**
+   * Refuses a size that a disk of ours cannot have.
+   *
+   * @throws DiskException {@code VHDX_BAD_GEOMETRY}
+   */
+  static void requireUsableSize(ByteSize virtualSize) {
+    long size = virtualSize.bytes();
+    if (size < SMALLEST_DISK || size > Geometry.LARGEST_DISK || size % Fields.MIB != 0) {
+      throw badGeometry(
+          "a disk of " + describe(virtualSize), "Choose a multiple of 1 MiB from 3 MiB to 64 TiB.");
+    }
   }
 
   /**
@@ -93,9 +104,27 @@ final class DiskCreation {
     return METADATA.end();
   }
 
+  /**
+   * Gives a new fixed disk its blocks.
+   *
+   * @param file to which {@link #write} has written
+   */
+  static void writeBlocks(
+      WritableBytes file, Geometry geometry, Operation operation, StageProgress progress)
+      throws IOException {
+    Region table = table(geometry);
+    AddedBlocks blocks = new AddedBlocks(geometry, 0, table.end());
+    blocks.forEachPiece(
+        0,
+        operation,
+        (index, entries) -> file.write(table.offset() + index * Geometry.ENTRY_LENGTH, entries));
+    blocks.write(file, operation, progress);
+  }
+
   /** How long the file of a new disk is, in bytes. */
   static long fileLength(Geometry geometry) {
-    return table(geometry).end();
+    long end = table(geometry).end();
+    return end + new AddedBlocks(geometry, 0, end).length();
   }
 
   private static Region table(Geometry geometry) {

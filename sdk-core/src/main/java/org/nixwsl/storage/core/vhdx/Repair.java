@@ -74,7 +74,7 @@ final class Repair {
    *
    * @throws DiskException {@code NOT_A_VHDX}, {@code VHDX_UNSUPPORTED}, {@code VHDX_CORRUPT}
    */
-  private static DiskImage requireSound(WritableBytes file, String name, Operation operation)
+  static DiskImage requireSound(WritableBytes file, String name, Operation operation)
       throws IOException {
     Findings strict = Findings.refusing(name);
     DiskImage image = DiskImage.readStrictly(file, name, strict);

@@ -34,10 +34,12 @@ import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskChannel;
 import org.nixwsl.storage.disk.DiskCheck;
 import org.nixwsl.storage.disk.DiskCheck.Finding;
+import org.nixwsl.storage.disk.DiskCompaction;
 import org.nixwsl.storage.disk.DiskCopy;
 import org.nixwsl.storage.disk.DiskCopyOptions;
 import org.nixwsl.storage.disk.DiskInfo;
 import org.nixwsl.storage.disk.DiskRepair;
+import org.nixwsl.storage.disk.DiskResize;
 import org.nixwsl.storage.disk.DiskSpec;
 import org.nixwsl.storage.disk.DiskType;
 import org.nixwsl.storage.disk.LogState;
@@ -94,7 +96,7 @@ public final class VhdxEngine implements VhdxManager {
         "create the disk " + name,
         options,
         ticker,
-        Map.of(),
+        Map.of(Stage.DISK, 1.0),
         operation -> {
           Geometry geometry = DiskCreation.geometry(spec);
           requireUsableName(file, name);
@@ -192,6 +194,36 @@ public final class VhdxEngine implements VhdxManager {
         (open, name, operation) -> {
           try (open) {
             return Repair.run(open.writable(), name, operation);
+          }
+        });
+  }
+
+  @Override
+  public DiskInfo resize(Path file, DiskResize resize, RunOptions options) {
+    return changing(
+        file,
+        "resize",
+        options,
+        (open, name, operation) -> {
+          try (open) {
+            operation.runStage(
+                Stage.DISK,
+                progress -> Resizing.run(open.writable(), name, resize, operation, progress));
+            return info(open, name, operation);
+          }
+        });
+  }
+
+  @Override
+  public DiskCompaction compact(Path file, RunOptions options) {
+    return changing(
+        file,
+        "compact",
+        options,
+        (open, name, operation) -> {
+          try (open) {
+            return operation.stage(
+                Stage.DISK, progress -> Compaction.run(open.writable(), name, operation, progress));
           }
         });
   }
@@ -341,7 +373,7 @@ public final class VhdxEngine implements VhdxManager {
         verb + " the disk " + name,
         options,
         ticker,
-        Map.of(),
+        Map.of(Stage.DISK, 1.0),
         operation -> body.of(LockedFile.openForWriting(file, operation), name, operation));
   }
 
@@ -353,6 +385,13 @@ public final class VhdxEngine implements VhdxManager {
         DiskCreation.fileLength(geometry),
         channel -> {
           DiskCreation.write(channel, geometry);
+          if (geometry.type() == DiskType.FIXED) {
+            operation.runStage(
+                Stage.DISK,
+                progress ->
+                    DiskCreation.writeBlocks(
+                        ChannelBytes.of(channel), geometry, operation, progress));
+          }
           // Read back by the strict reader before the name is given.
           DiskInfo made = info(ChannelBytes.of(channel), name, operation);
           operation.checkCancelled();

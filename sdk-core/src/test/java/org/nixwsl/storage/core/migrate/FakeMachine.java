@@ -20,10 +20,12 @@ import org.nixwsl.storage.disk.BlockCounts;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskChannel;
 import org.nixwsl.storage.disk.DiskCheck;
+import org.nixwsl.storage.disk.DiskCompaction;
 import org.nixwsl.storage.disk.DiskCopy;
 import org.nixwsl.storage.disk.DiskCopyOptions;
 import org.nixwsl.storage.disk.DiskInfo;
 import org.nixwsl.storage.disk.DiskRepair;
+import org.nixwsl.storage.disk.DiskResize;
 import org.nixwsl.storage.disk.DiskSpec;
 import org.nixwsl.storage.disk.DiskType;
 import org.nixwsl.storage.disk.LogState;
@@ -143,6 +145,16 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
 
   @Override
   public DiskRepair repair(Path file, RunOptions options) {
+    throw new AssertionError("not used");
+  }
+
+  @Override
+  public DiskInfo resize(Path file, DiskResize resize, RunOptions options) {
+    throw new AssertionError("not used");
+  }
+
+  @Override
+  public DiskCompaction compact(Path file, RunOptions options) {
     throw new AssertionError("not used");
   }
 

@@ -25,6 +25,8 @@ final class ChildJvm {
           case "create" ->
               () -> engine.create(file, DiskSpec.ofSize(ByteSize.parse(args[2]))).toString();
           case "inspect" -> () -> engine.inspect(file).toString();
+          case "resize" -> () -> engine.resize(file, ByteSize.parse(args[2])).toString();
+          case "compact" -> () -> engine.compact(file).toString();
           case "check" -> () -> engine.check(file).toString();
           default -> throw new IllegalArgumentException(args[0]);
         };

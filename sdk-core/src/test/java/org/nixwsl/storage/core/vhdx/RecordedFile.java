@@ -17,20 +17,67 @@ final class RecordedFile implements WritableBytes {
 
   private final byte[] first;
   private final List<Act> acts = new ArrayList<>();
-  private byte[] bytes;
+  private final Image image;
   private int failingFrom = Integer.MAX_VALUE;
 
-  /** A write, or the growth of the file to an offset if there are no bytes, or else a force. */
-  private record Act(long offset, ByteBuffer bytes, boolean force) {
+  private enum Kind {
+    WRITE,
+    EXTEND,
+    CUT,
+    FORCE
+  }
+
+  /** Something done; the offset of a change of length is the new length. */
+  private record Act(Kind kind, long offset, ByteBuffer bytes) {
     int length() {
       return bytes.capacity();
+    }
+  }
+
+  /** Bytes that grow and shrink. */
+  private static final class Image {
+    private byte[] bytes;
+    private int length;
+
+    Image(byte[] bytes) {
+      this.bytes = bytes.clone();
+      this.length = bytes.length;
+    }
+
+    void apply(Act act) {
+      int offset = (int) act.offset;
+      switch (act.kind) {
+        case WRITE -> {
+          grow(offset + act.length());
+          act.bytes.get(0, bytes, offset, act.length());
+        }
+        case EXTEND -> grow(offset);
+        case CUT -> {
+          if (offset < length) {
+            Arrays.fill(bytes, offset, length, (byte) 0);
+            length = offset;
+          }
+        }
+        case FORCE -> {}
+      }
+    }
+
+    private void grow(int end) {
+      if (end > bytes.length) {
+        bytes = Arrays.copyOf(bytes, end + end / 2);
+      }
+      length = Math.max(length, end);
+    }
+
+    byte[] toArray() {
+      return Arrays.copyOf(bytes, length);
     }
   }
 
   /** The bytes are not copied, and not changed. */
   RecordedFile(byte[] bytes) {
     this.first = bytes;
-    this.bytes = bytes;
+    this.image = new Image(bytes);
   }
 
   /** Lets every act from a number on fail. */
@@ -43,74 +90,60 @@ final class RecordedFile implements WritableBytes {
   }
 
   byte[] array() {
-    return bytes.clone();
+    return image.toArray();
   }
 
   /** What the device has after the first acts, if it lost nothing. */
   byte[] after(int count) {
-    int length = first.length;
-    for (Act act : acts.subList(0, count)) {
-      length = Math.max(length, (int) act.offset + act.length());
-    }
-    byte[] image = Arrays.copyOf(first, length);
-    for (Act act : acts.subList(0, count)) {
-      image = apply(image, act);
-    }
-    return image;
+    return imageAfter(count).toArray();
+  }
+
+  private Image imageAfter(int count) {
+    Image after = new Image(first);
+    acts.subList(0, count).forEach(after::apply);
+    return after;
   }
 
   /** The same, but acts since the last force came in any order, in part, or not at all. */
   byte[] afterLosing(int count, Random random) {
     int forced = count;
-    while (forced > 0 && !acts.get(forced - 1).force) {
+    while (forced > 0 && acts.get(forced - 1).kind != Kind.FORCE) {
       forced--;
     }
-    byte[] image = after(forced);
+    Image left = imageAfter(forced);
     List<Act> loose = new ArrayList<>(acts.subList(forced, count));
     Collections.shuffle(loose, random);
     for (Act act : loose) {
       switch (random.nextInt(3)) {
-        case 0 -> image = apply(image, act);
-        case 1 -> image = applyTorn(image, act, random);
+        case 0 -> left.apply(act);
+        case 1 -> applyTorn(left, act, random);
         default -> {}
       }
     }
-    return image;
+    return left.toArray();
   }
 
-  private static byte[] apply(byte[] image, Act act) {
-    if (act.force) {
-      return image;
-    }
-    int end = (int) act.offset + act.length();
-    byte[] grown = end > image.length ? Arrays.copyOf(image, end) : image;
-    act.bytes.get(0, grown, (int) act.offset, act.length());
-    return grown;
-  }
-
-  private static byte[] applyTorn(byte[] image, Act act, Random random) {
-    byte[] torn = image;
+  private static void applyTorn(Image image, Act act, Random random) {
     for (int at = 0; at < act.length(); at += SECTOR) {
       if (random.nextBoolean()) {
         ByteBuffer part = act.bytes.slice(at, Math.min(SECTOR, act.length() - at));
-        torn = apply(torn, new Act(act.offset + at, part, false));
+        image.apply(new Act(Kind.WRITE, act.offset + at, part));
       }
     }
-    return torn;
   }
 
-  @SuppressWarnings("ReferenceEquality") // whether the first image is still in use, not equal to it
-  private void act(Act act) throws IOException {
+  private void act(Kind kind, long offset, ByteBuffer bytes) throws IOException {
     if (acts.size() >= failingFrom) {
       throw new IOException("the device is gone");
     }
+    Act act = new Act(kind, offset, bytes);
     acts.add(act);
-    bytes = apply(bytes == first ? first.clone() : bytes, act);
+    image.apply(act);
   }
 
   @Override
   public long size() {
-    return bytes.length;
+    return image.length;
   }
 
   @Override
@@ -118,7 +151,7 @@ final class RecordedFile implements WritableBytes {
     if (!contains(offset, target.remaining())) {
       throw new EOFException("Offset " + offset);
     }
-    target.put(bytes, (int) offset, target.remaining());
+    target.put(image.bytes, (int) offset, target.remaining());
   }
 
   @Override
@@ -126,19 +159,26 @@ final class RecordedFile implements WritableBytes {
     byte[] written = new byte[source.remaining()];
     source.get(written);
     if (written.length > 0) {
-      act(new Act(offset, ByteBuffer.wrap(written), false));
+      act(Kind.WRITE, offset, ByteBuffer.wrap(written));
     }
   }
 
   @Override
   public void extend(long size) throws IOException {
-    if (size > bytes.length) {
-      act(new Act(size, ByteBuffer.allocate(0), false));
+    if (size > image.length) {
+      act(Kind.EXTEND, size, ByteBuffer.allocate(0));
+    }
+  }
+
+  @Override
+  public void truncate(long size) throws IOException {
+    if (size < image.length) {
+      act(Kind.CUT, size, ByteBuffer.allocate(0));
     }
   }
 
   @Override
   public void force() throws IOException {
-    act(new Act(0, ByteBuffer.allocate(0), true));
+    act(Kind.FORCE, 0, ByteBuffer.allocate(0));
   }
 }

@@ -281,8 +281,8 @@ class WritingTest {
       disk.position(5L * MIB).read(found);
       assertThat(Arrays.copyOfRange(found.array(), 1, MIB)).containsOnly(0);
     }
-    assertThat(Files.size(file)).isEqualTo(8 * MIB);
-    assertThat(engine.check(file).status()).isEqualTo(DiskCheck.Status.WARNINGS);
+    assertThat(Files.size(file)).isEqualTo(7 * MIB);
+    assertThat(engine.check(file).status()).isEqualTo(DiskCheck.Status.CLEAN);
   }
 
   @Test

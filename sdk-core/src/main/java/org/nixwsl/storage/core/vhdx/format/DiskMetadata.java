@@ -64,6 +64,19 @@ public record DiskMetadata(Geometry geometry, UUID diskId, Optional<ParentLocato
     return new Values(places, values, findings).decode();
   }
 
+  /**
+   * Where the virtual size is in the file: 8 bytes, which may lie in two sectors.
+   *
+   * @param region of a disk that was read without errors
+   */
+  public static long virtualSizeOffset(DiskBytes file, Region region) throws IOException {
+    Region place =
+        MetadataTable.read(file, region, Findings.refusing("the disk"))
+            .map(table -> table.items().get(Item.VIRTUAL_DISK_SIZE))
+            .orElseThrow(() -> new IOException("The metadata changed while they were read"));
+    return place.offset();
+  }
+
   /** The values on their way from bytes to a {@link DiskMetadata}. */
   private record Values(Map<Item, Region> places, Map<Item, ByteBuffer> values, Findings findings) {
     Optional<DiskMetadata> decode() {

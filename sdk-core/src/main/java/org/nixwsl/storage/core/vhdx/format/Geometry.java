@@ -72,6 +72,26 @@ public record Geometry(
     return chunks() * (chunkRatio() + 1);
   }
 
+  /** The same disk with another size. */
+  public Geometry withVirtualSize(long bytes) {
+    return new Geometry(type, bytes, blockSize, logicalSectorSize, physicalSectorSize);
+  }
+
+  /** Whether an entry of the block table is that of a sector bitmap. */
+  public boolean isBitmap(long index) {
+    return (index + 1) % (chunkRatio() + 1) == 0;
+  }
+
+  /** Whether an entry of the block table is that of a block that the disk has. */
+  public boolean isPayload(long index) {
+    return !isBitmap(index) && payloadAt(index) < payloadBlocks();
+  }
+
+  /** The payload block of an entry of the block table that is not a sector bitmap's. */
+  public long payloadAt(long index) {
+    return index - index / (chunkRatio() + 1);
+  }
+
   /** The index in the block table of a payload block. */
   public long indexOfPayload(long block) {
     return block + block / chunkRatio();

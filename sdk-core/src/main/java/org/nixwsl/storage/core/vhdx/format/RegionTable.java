@@ -69,6 +69,26 @@ public record RegionTable(Region metadata, Region blockTable, List<Region> all) 
     return b;
   }
 
+  /**
+   * The bytes of a copy that differs from what the file has in the place of the block table only.
+   *
+   * @param file a file with a valid copy that lists a block table
+   */
+  public static ByteBuffer withBlockTable(DiskBytes file, Region blockTable) throws IOException {
+    ByteBuffer copy = file.read(OFFSETS[0], LENGTH);
+    if (copy.getInt(0) != SIGNATURE || !Fields.checksumMatches(copy)) {
+      copy = file.read(OFFSETS[1], LENGTH);
+    }
+    int at = HEADER_LENGTH;
+    while (!Fields.guid(copy, at).equals(BLOCK_TABLE)) {
+      at += ENTRY_LENGTH;
+    }
+    copy.putLong(at + 16, blockTable.offset());
+    copy.putInt(at + 24, (int) blockTable.length());
+    Fields.putChecksum(copy);
+    return copy;
+  }
+
   private static void encodeEntry(ByteBuffer b, int index, UUID id, Region region) {
     int at = HEADER_LENGTH + index * ENTRY_LENGTH;
     Fields.putGuid(b, at, id);

@@ -5,7 +5,7 @@ import java.nio.ByteBuffer;
 
 /**
  * The bytes of a VHDX file that is open for writing. Here the size grows, by writes and by {@link
- * #extend}; it never shrinks. Not thread-safe.
+ * #extend}, and shrinks by {@link #truncate}. Not thread-safe.
  */
 public interface WritableBytes extends DiskBytes {
   /**
@@ -18,6 +18,9 @@ public interface WritableBytes extends DiskBytes {
 
   /** Makes the file at least so many bytes long; what is new reads as zeros. */
   void extend(long size) throws IOException;
+
+  /** Makes the file at most so many bytes long. */
+  void truncate(long size) throws IOException;
 
   /**
    * Brings all that was written before to the device, the length of the file included. After a
