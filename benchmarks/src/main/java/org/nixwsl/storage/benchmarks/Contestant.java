@@ -40,12 +40,18 @@ record Contestant(
 
   /** The SDK as a user runs it: a JVM that starts, runs one nixwsl command, and ends. */
   static Contestant nixwsl(String name, List<String> arguments, Command... after) {
+    return nixwsl(name, Path.of(System.getProperty("java.home")), arguments, after);
+  }
+
+  /** The same on another JDK than the one that measures. */
+  static Contestant nixwsl(String name, Path javaHome, List<String> arguments, Command... after) {
     List<String> java =
         new ArrayList<>(
             List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                javaHome.resolve("bin").resolve("java").toString(),
                 // As ./dev cli starts it.
                 "-XX:+UseSerialGC",
+                "-XX:FreqInlineSize=100",
                 "-Xshare:auto",
                 "-cp",
                 System.getProperty("java.class.path"),

@@ -5,8 +5,10 @@ import java.io.PrintStream;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.nixwsl.storage.core.run.Operation;
 
 /**
@@ -18,6 +20,9 @@ final class Harness {
   private final PrintStream out;
   private final PrintStream progress;
   private final int runs;
+  private final Map<String, List<Timings>> works = new LinkedHashMap<>();
+  private final Set<String> told = new LinkedHashSet<>();
+  private String loads = "";
 
   /**
    * A harness that prints to the standard streams: results to one, what it is doing to the other.
@@ -55,7 +60,7 @@ final class Harness {
     out.println(line + "\n");
   }
 
-  /** Measures one case and prints its table and its commands. */
+  /** Measures one kind of work, for the table that {@link #print} prints. */
   void measure(String name, Start start, List<Contestant> contestants, Operation operation)
       throws IOException, InterruptedException {
     List<Contestant> able =
@@ -76,13 +81,12 @@ final class Harness {
     }
     List<Timings> timings = new ArrayList<>();
     times.forEach((who, took) -> timings.add(new Timings(who.name(), who.ours(), took)));
-    out.println("#### " + name + "\n");
-    out.print(Table.of(timings));
-    out.printf(
-        "%nRuns of each, in turn: %d; load average %s before and %s after.%n%n",
-        runs, loadBefore, Machine.load());
+    works.put(name, timings);
+    loads +=
+        (loads.isEmpty() ? "" : "; ")
+            + String.format("%s %s before and %s after", name, loadBefore, Machine.load());
     for (Contestant contestant : contestants) {
-      out.println(
+      told.add(
           "- "
               + contestant.name()
               + ": "
@@ -91,15 +95,24 @@ final class Harness {
                   .map(program -> "left out, as " + program + " is not installed")
                   .orElse("`" + contestant.told() + "`"));
     }
+  }
+
+  /** Prints the table of all that was measured, and the commands. */
+  void print() {
+    out.print(Table.of(works));
+    out.printf("%nRuns of each, in turn: %d. Load average: %s.%n%n", runs, loads);
+    told.forEach(out::println);
     out.println();
   }
 
   private static Timings.Run time(Contestant contestant, Operation operation)
       throws IOException, InterruptedException {
     Duration cpu = Machine.cpuTime();
-    long start = System.nanoTime();
-    contestant.run(operation);
-    Duration wall = Duration.ofNanos(System.nanoTime() - start);
-    return new Timings.Run(wall, Machine.cpuTime().minus(cpu));
+    try (PeakMemory peak = new PeakMemory()) {
+      long start = System.nanoTime();
+      contestant.run(operation);
+      Duration wall = Duration.ofNanos(System.nanoTime() - start);
+      return new Timings.Run(wall, Machine.cpuTime().minus(cpu), peak.bytes());
+    }
   }
 }

@@ -20,13 +20,27 @@ final class Settings {
   private int runs;
 
   @Option(
-      names = "--packages",
-      defaultValue = "400",
-      paramLabel = "N",
+      names = "--size",
+      defaultValue = "small",
+      paramLabel = "SIZE",
       description =
-          "How large the made store is: 60 files and 1.5 MB each before identical files are linked;"
-              + " ${DEFAULT-VALUE} when not given.")
-  private int packages;
+          "How large the made store is: small, medium or large, that is 400, 1000 or 4000 packages of"
+              + " 60 files and 1.5 MB each before identical files are linked; ${DEFAULT-VALUE} when"
+              + " not given.")
+  private Size size = Size.small;
+
+  /** Sizes of a made store, as they are written. */
+  private enum Size {
+    small(400),
+    medium(1000),
+    large(4000);
+
+    private final int packages;
+
+    Size(int packages) {
+      this.packages = packages;
+    }
+  }
 
   @Option(
       names = "--store",
@@ -44,6 +58,14 @@ final class Settings {
               + " given. Needs room for twice the store and 1 GiB.")
   private @Nullable Path work;
 
+  @Option(
+      names = "--jdk",
+      paramLabel = "HOME",
+      description =
+          "A JDK that runs ours as well, beside the one that measures; ./dev gives JDK 25 if it finds"
+              + " one.")
+  private @Nullable Path otherJdk;
+
   Settings() {}
 
   /** How often each contestant runs, at least once. */
@@ -51,9 +73,14 @@ final class Settings {
     return Math.max(1, runs);
   }
 
-  /** How many packages a made store has, at least 2. */
+  /** How many packages a made store has. */
   int packages() {
-    return Math.max(2, packages);
+    return size.packages;
+  }
+
+  /** Another JDK to run ours on as well. */
+  Optional<Path> otherJdk() {
+    return Optional.ofNullable(otherJdk);
   }
 
   /** The root of the store that was given, if one was. */

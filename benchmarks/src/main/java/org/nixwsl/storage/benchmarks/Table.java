@@ -4,38 +4,60 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 
-/** The Markdown table of one measurement. */
+/** The Markdown table of one benchmark. */
 final class Table {
   private Table() {}
 
   /**
-   * One line for each contestant, and a column for each of ours with its median as a part of that
-   * line's.
+   * A line for each contestant of each kind of work, and a column for each of ours with its median
+   * as a part of that line's, for the same work.
+   *
+   * @param works contestants by what they did
    */
-  static String of(List<Timings> all) {
-    List<Timings> ours = all.stream().filter(Timings::ours).toList();
+  static String of(Map<String, List<Timings>> works) {
+    List<String> ours =
+        works.values().stream()
+            .flatMap(List::stream)
+            .filter(Timings::ours)
+            .map(Timings::name)
+            .distinct()
+            .toList();
     List<String> head =
-        new ArrayList<>(List.of("contestant", "median s", "fastest", "slowest", "CPU s"));
-    ours.forEach(our -> head.add(our.name() + " ÷ this"));
+        new ArrayList<>(
+            List.of("work", "contestant", "median s", "fastest", "slowest", "CPU s", "peak MB"));
+    ours.forEach(our -> head.add(our + " ÷ this"));
     StringBuilder text = new StringBuilder(line(head));
-    text.append("|---|").append("--:|".repeat(head.size() - 1)).append('\n');
-    for (Timings timings : all) {
-      List<String> cells =
-          new ArrayList<>(
-              List.of(
-                  timings.name(),
-                  seconds(timings.median()),
-                  seconds(timings.fastest()),
-                  seconds(timings.slowest()),
-                  seconds(timings.medianCpu())));
-      for (Timings our : ours) {
-        cells.add(
-            our.equals(timings) ? "" : String.format(Locale.ROOT, "%.2fx", our.ratioTo(timings)));
-      }
-      text.append(line(cells));
-    }
+    text.append("|---|---|").append("--:|".repeat(head.size() - 2)).append('\n');
+    works.forEach(
+        (work, all) -> all.forEach(timings -> text.append(line(cells(work, timings, all, ours)))));
     return text.toString();
+  }
+
+  private static List<String> cells(
+      String work, Timings timings, List<Timings> all, List<String> ours) {
+    List<String> cells =
+        new ArrayList<>(
+            List.of(
+                work,
+                timings.name(),
+                seconds(timings.median()),
+                seconds(timings.fastest()),
+                seconds(timings.slowest()),
+                seconds(timings.medianCpu()),
+                timings.peakBytes() == 0
+                    ? ""
+                    : String.format(Locale.ROOT, "%.0f", timings.peakBytes() / 1e6)));
+    for (String name : ours) {
+      cells.add(
+          all.stream()
+              .filter(other -> other.name().equals(name) && !name.equals(timings.name()))
+              .map(our -> String.format(Locale.ROOT, "%.2fx", our.ratioTo(timings)))
+              .findFirst()
+              .orElse(""));
+    }
+    return cells;
   }
 
   /** Milliseconds matter below a second and are noise above ten. */

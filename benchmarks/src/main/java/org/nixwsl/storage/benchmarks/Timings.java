@@ -18,8 +18,9 @@ record Timings(String name, boolean ours, List<Run> runs) {
    * @param wall what a clock on the wall shows
    * @param cpu what all threads and child processes spent on processors, in the kernel included; it
    *     says more than the wall clock on a machine that is busy with other things
+   * @param peakBytes the most memory that one of its processes had in use, 0 when it started none
    */
-  record Run(Duration wall, Duration cpu) {}
+  record Run(Duration wall, Duration cpu, long peakBytes) {}
 
   /** Copies the runs. */
   Timings {
@@ -37,6 +38,11 @@ record Timings(String name, boolean ours, List<Run> runs) {
   /** The same for the time on processors. */
   Duration medianCpu() {
     return median(Run::cpu);
+  }
+
+  /** The most memory that one process had in use in any of the runs, in bytes. */
+  long peakBytes() {
+    return runs.stream().mapToLong(Run::peakBytes).max().orElse(0);
   }
 
   Duration fastest() {

@@ -68,6 +68,7 @@ final class VhdxCreateBenchmark implements Callable<Integer> {
         },
         contestants,
         operation);
+    harness.print();
     for (Contestant contestant : contestants) {
       if (contestant.missing().isEmpty()) {
         contestant.run(operation);

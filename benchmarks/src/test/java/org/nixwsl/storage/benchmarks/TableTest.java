@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
@@ -29,18 +31,31 @@ final class TableTest {
   void comparesEachOfOursWithEveryOtherContestant() {
     String table =
         Table.of(
-            List.of(
-                timings("ours", true, 500, 400, 700),
-                timings("ours, proven", true, 1000),
-                timings("the | rival", false, 20_000)));
+            Map.of(
+                "copy",
+                List.of(
+                    timings("ours", true, 500, 400, 700),
+                    timings("ours, proven", true, 1000),
+                    timings("the | rival", false, 20_000))));
 
     assertThat(table.lines())
         .containsExactly(
-            "| contestant | median s | fastest | slowest | CPU s | ours ÷ this | ours, proven ÷ this |",
-            "|---|--:|--:|--:|--:|--:|--:|",
-            "| ours | 0.500 | 0.400 | 0.700 | 1.00 |  | 2.00x |",
-            "| ours, proven | 1.00 | 1.00 | 1.00 | 2.00 | 0.50x |  |",
-            "| the \\| rival | 20.0 | 20.0 | 20.0 | 40.0 | 0.03x | 0.05x |");
+            "| work | contestant | median s | fastest | slowest | CPU s | peak MB | ours ÷ this"
+                + " | ours, proven ÷ this |",
+            "|---|---|--:|--:|--:|--:|--:|--:|--:|",
+            "| copy | ours | 0.500 | 0.400 | 0.700 | 1.00 | 5 |  | 2.00x |",
+            "| copy | ours, proven | 1.00 | 1.00 | 1.00 | 2.00 | 5 | 0.50x |  |",
+            "| copy | the \\| rival | 20.0 | 20.0 | 20.0 | 40.0 | 5 | 0.03x | 0.05x |");
+  }
+
+  @Test
+  void comparesOnlyWhoDidTheSameWork() {
+    Map<String, List<Timings>> works = new LinkedHashMap<>();
+    works.put("copy", List.of(timings("ours", true, 1000)));
+    works.put("verify", List.of(timings("rival", false, 2000)));
+
+    assertThat(Table.of(works).lines().skip(3))
+        .containsExactly("| verify | rival | 2.00 | 2.00 | 2.00 | 4.00 | 5 |  |");
   }
 
   /** Runs that kept two processors busy. */
@@ -49,7 +64,10 @@ final class TableTest {
         name,
         ours,
         LongStream.of(millis)
-            .mapToObj(wall -> new Timings.Run(Duration.ofMillis(wall), Duration.ofMillis(2 * wall)))
+            .mapToObj(
+                wall ->
+                    new Timings.Run(
+                        Duration.ofMillis(wall), Duration.ofMillis(2 * wall), 5_000_000))
             .toList());
   }
 }

@@ -11,6 +11,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.core.io.Caller;
 import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.nar.NarDigest;
 import org.nixwsl.storage.core.platform.StoreHost;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
@@ -69,6 +70,7 @@ public final class LinuxStoreHost implements StoreHost {
   @Override
   public CopySession begin(CopyRequest request, Operation operation)
       throws IOException, InterruptedException {
+    NarDigest.warmUp();
     // The measure is an estimate of room only: one of a moment ago is as good as a new one.
     Measured known = lastMeasured.getAndSet(null);
     Measure measure =

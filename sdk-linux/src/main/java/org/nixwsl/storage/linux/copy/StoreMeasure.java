@@ -5,6 +5,7 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -52,7 +53,7 @@ final class StoreMeasure {
           diskBytes.add(counter.diskBytes());
         });
     InodeCounter links = new InodeCounter(seen);
-    countLinks(store, links, operation);
+    countLinks(store, seen.size(), links, operation);
     inodes.add(links.files());
     diskBytes.add(links.diskBytes() + FileFacts.of(store.database()).size());
     return new Measure(contents.rows().size(), contents.narBytes(), inodes.sum(), diskBytes.sum());
@@ -69,17 +70,35 @@ final class StoreMeasure {
     }
   }
 
-  private static void countLinks(NixStore store, InodeCounter counter, Operation operation)
-      throws IOException {
-    try (DirectoryStream<Path> entries =
-        Files.newDirectoryStream(store.storeDirectory().resolve(".links"))) {
+  /**
+   * Looks at the names in {@code .links} only where some may belong to no store path: no two of
+   * them are the same file, and each file of a store path that has several names is normally there.
+   */
+  private static void countLinks(
+      NixStore store, int shared, InodeCounter counter, Operation operation) throws IOException {
+    Path links = store.storeDirectory().resolve(".links");
+    if (names(links, operation) <= shared) {
+      return;
+    }
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(links)) {
       for (Path entry : entries) {
         operation.checkCancelled();
         counter.file(FileFacts.of(entry));
       }
-    } catch (NoSuchFileException neverOptimised) {
-      return;
     }
+  }
+
+  private static long names(Path directory, Operation operation) throws IOException {
+    long count = 0;
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
+      for (Iterator<Path> names = entries.iterator(); names.hasNext(); names.next()) {
+        operation.checkCancelled();
+        count++;
+      }
+    } catch (NoSuchFileException neverOptimised) {
+      return 0;
+    }
+    return count;
   }
 
   private static void checkPlace(NixStore store) throws IOException {

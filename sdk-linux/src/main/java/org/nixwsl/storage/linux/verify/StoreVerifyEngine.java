@@ -7,6 +7,7 @@ import java.util.Map;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.StoreVerifier;
 import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.nar.NarDigest;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.StageProgress;
@@ -59,6 +60,9 @@ public final class StoreVerifyEngine implements StoreVerifier {
       throws IOException, InterruptedException {
     long start = ticker.nanos();
     VerifyLevel level = request.level();
+    if (level.compareTo(VerifyLevel.CONTENTS) >= 0) {
+      NarDigest.warmUp();
+    }
     Findings findings = new Findings(operation);
     StoreDatabase database = StoreDatabase.of(request.store());
     try (NixLock lock = new NixLocks(processes).gcShared(request.store(), operation)) {

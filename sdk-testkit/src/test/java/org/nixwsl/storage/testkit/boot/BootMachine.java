@@ -155,7 +155,7 @@ final class BootMachine implements AutoCloseable {
   /** Waits until the boot is over, and says how it went. */
   static Map<String, String> facts(NixContainer instance) throws Exception {
     Map<String, String> facts = new LinkedHashMap<>();
-    for (String line : inside(instance, resource("facts.sh")).split("\n", -1)) {
+    for (String line : inside(instance, resource("facts.sh")).lines().toList()) {
       int equals = line.indexOf('=');
       if (equals > 0) {
         facts.put(line.substring(0, equals), line.substring(equals + 1));
@@ -201,7 +201,7 @@ final class BootMachine implements AutoCloseable {
         .contains(" " + work.path() + "/wsl/")) {
       String table = Files.readString(Path.of("/proc/self/mountinfo"));
       String last = "";
-      for (String line : table.split("\n", -1)) {
+      for (String line : table.lines().toList()) {
         String point = line.split(" ", -1)[4];
         if (point.startsWith(work.path() + "/wsl/")) {
           last = point;

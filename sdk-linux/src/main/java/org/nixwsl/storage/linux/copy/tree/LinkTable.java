@@ -8,9 +8,9 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.attribute.FileTime;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
@@ -39,11 +39,20 @@ public final class LinkTable {
    */
   private static final int LOWEST_LINK_LIMIT = 1000;
 
+  /**
+   * Locks are shared by inodes: one each would take a fifth of the memory of this table. A thread
+   * holds one at a time, so that sharing costs a wait now and then and no more.
+   */
+  private static final int LOCKS = 1024;
+
   private final long device;
   private final Path targetLinks;
   private final Path spareAnchors;
   private final boolean resumed;
   private final Map<Long, Inode> inodes = new ConcurrentHashMap<>();
+  private final List<ReentrantLock> locks =
+      Stream.generate(ReentrantLock::new).limit(LOCKS).toList();
+  private volatile @Nullable Path sourceLinks;
 
   /**
    * A table that knows no inode yet.
@@ -63,33 +72,39 @@ public final class LinkTable {
 
   /**
    * Its lock is held by whoever is copying the inode. The witness is a name in the source that had
-   * the number at the time of the last change that was seen; known is the first change time.
+   * the number at the time of the last change that was seen, and is not kept while it is the one in
+   * {@code .links}; known is the first change time. There may be a million: times are nanoseconds.
    */
   private static final class Inode {
-    final ReentrantLock lock = new ReentrantLock();
     final @Nullable Path linkName;
-    Path witness;
-    FileTime changed;
-    FileTime known;
+    @Nullable Path witness;
+    long changed;
+    long known;
     int generation;
     boolean anchored;
 
-    Inode(@Nullable Path linkName, Path witness, FileTime changed) {
+    Inode(@Nullable Path linkName, @Nullable Path witness, FileFacts facts) {
       this.linkName = linkName;
       this.witness = witness;
-      this.changed = changed;
+      this.changed = changeTime(facts);
       this.known = changed;
     }
+  }
+
+  private static long changeTime(FileFacts facts) {
+    return facts.changed().to(TimeUnit.NANOSECONDS);
   }
 
   /** The duty to copy an inode; held by one thread, which ends it by publish or abandon. */
   public static final class Claim {
     private final Inode inode;
     private final Path anchor;
+    private final ReentrantLock lock;
 
-    private Claim(Inode inode, Path anchor) {
+    private Claim(Inode inode, Path anchor, ReentrantLock lock) {
       this.inode = inode;
       this.anchor = anchor;
+      this.lock = lock;
     }
 
     /** The copy is whole, with its owner, mode and time: gives it its anchor. */
@@ -100,13 +115,13 @@ public final class LinkTable {
         }
         inode.anchored = true;
       } finally {
-        inode.lock.unlock();
+        lock.unlock();
       }
     }
 
     /** There will be no copy: the next one who meets the inode tries. */
     void abandon() {
-      inode.lock.unlock();
+      lock.unlock();
     }
   }
 
@@ -121,7 +136,8 @@ public final class LinkTable {
    * @param entry the whole path of that name
    */
   public void nameInLinks(Path entry, FileFacts facts) {
-    inodes.putIfAbsent(facts.inode(), new Inode(entry.getFileName(), entry, facts.changed()));
+    sourceLinks = entry.getParent();
+    inodes.putIfAbsent(facts.inode(), new Inode(entry.getFileName(), null, facts));
   }
 
   /** Names in {@code .links} that are not in the target, because no store path has their inode. */
@@ -142,18 +158,18 @@ public final class LinkTable {
    */
   public Optional<Claim> linkOrClaim(Path source, FileFacts facts, Path place, Operation operation)
       throws IOException {
-    Inode inode =
-        inodes.computeIfAbsent(facts.inode(), absent -> new Inode(null, source, facts.changed()));
-    lock(inode, operation);
+    Inode inode = inodes.computeIfAbsent(facts.inode(), absent -> new Inode(null, source, facts));
+    ReentrantLock lock = locks.get(Math.floorMod(facts.inode(), LOCKS));
+    lock(lock, operation);
     boolean claimed = false;
     try {
       if (!isStillThatFile(inode, facts)) {
         inode.generation++;
         inode.anchored = false;
         inode.witness = source;
-        inode.known = facts.changed();
+        inode.known = changeTime(facts);
       }
-      inode.changed = facts.changed();
+      inode.changed = changeTime(facts);
       Path anchor = anchor(inode, facts.inode());
       while (inode.anchored || (resumed && sameShape(anchor, facts))) {
         if (linked(place, anchor)) {
@@ -169,17 +185,17 @@ public final class LinkTable {
         Files.deleteIfExists(anchor);
       }
       claimed = true;
-      return Optional.of(new Claim(inode, anchor));
+      return Optional.of(new Claim(inode, anchor, lock));
     } finally {
       if (!claimed) {
-        inode.lock.unlock();
+        lock.unlock();
       }
     }
   }
 
-  private static void lock(Inode inode, Operation operation) {
+  private static void lock(ReentrantLock lock, Operation operation) {
     try {
-      while (!inode.lock.tryLock(100, TimeUnit.MILLISECONDS)) {
+      while (!lock.tryLock(100, TimeUnit.MILLISECONDS)) {
         operation.checkCancelled();
       }
     } catch (InterruptedException e) {
@@ -217,24 +233,29 @@ public final class LinkTable {
     if (inode.linkName != null && inode.generation == 0) {
       return targetLinks.resolve(inode.linkName);
     }
-    return spareAnchors.resolve(
-        number + "-" + inode.known.to(TimeUnit.NANOSECONDS) + "-" + inode.generation);
+    return spareAnchors.resolve(number + "-" + inode.known + "-" + inode.generation);
   }
 
   /**
    * In a store that is in use, a file may go and its number come back as another file. The change
    * time moves as well when a name is added, so that the witness has the last word.
    */
-  private static boolean isStillThatFile(Inode inode, FileFacts facts) throws IOException {
-    if (inode.changed.equals(facts.changed())) {
+  private boolean isStillThatFile(Inode inode, FileFacts facts) throws IOException {
+    if (inode.changed == changeTime(facts)) {
       return true;
     }
     try {
-      FileFacts witness = FileFacts.of(inode.witness);
+      FileFacts witness = FileFacts.of(witness(inode));
       return witness.inode() == facts.inode() && witness.device() == facts.device();
     } catch (NoSuchFileException gone) {
       return false;
     }
+  }
+
+  private Path witness(Inode inode) {
+    return inode.witness != null
+        ? inode.witness
+        : Objects.requireNonNull(sourceLinks).resolve(Objects.requireNonNull(inode.linkName));
   }
 
   private static boolean linked(Path place, Path anchor) throws IOException {
