@@ -16,6 +16,8 @@ import picocli.CommandLine.Command;
       CopyBenchmark.class,
       VerifyBenchmark.class,
       VhdxCreateBenchmark.class,
+      VhdxIoBenchmark.class,
+      VhdxFuzz.class,
       MigrationBenchmark.class
     })
 public final class Benchmarks implements Runnable {
