@@ -12,7 +12,12 @@ import picocli.CommandLine.Command;
         "Measures the SDK beside its rivals and prints Markdown. Without NAME: this list.",
     mixinStandardHelpOptions = true,
     synopsisSubcommandLabel = "[NAME]",
-    subcommands = {StoreBenchmark.class, VhdxCreateBenchmark.class})
+    subcommands = {
+      StoreBenchmark.class,
+      VhdxCreateBenchmark.class,
+      VhdxIoBenchmark.class,
+      VhdxFuzz.class
+    })
 public final class Benchmarks implements Runnable {
   /** How long a benchmark that is stopped gets to unmount and delete what it made. */
   private static final long CLEANUP_MILLIS = 120_000;

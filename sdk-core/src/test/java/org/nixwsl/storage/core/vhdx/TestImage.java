@@ -79,15 +79,6 @@ final class TestImage implements DiskBytes {
     return image;
   }
 
-  /** A copy, made in another image's memory if that fits; blocks are taken as unchanged. */
-  TestImage copyInto(TestImage scratch) {
-    if (scratch.bytes.length != bytes.length) {
-      scratch.bytes = bytes.clone();
-    }
-    System.arraycopy(bytes, 0, scratch.bytes, 0, PAYLOAD);
-    return scratch;
-  }
-
   TestImage copy() {
     return new TestImage(bytes.clone());
   }

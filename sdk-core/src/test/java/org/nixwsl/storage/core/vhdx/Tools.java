@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
@@ -17,7 +18,7 @@ import java.util.concurrent.TimeUnit;
 
 /** Other programs that judge our files, and the digest of files. */
 final class Tools {
-  private static final long LIMIT_SECONDS = 60;
+  private static final Duration LIMIT = Duration.ofSeconds(60);
 
   private Tools() {}
 
@@ -38,6 +39,10 @@ final class Tools {
   }
 
   static Result run(List<String> command) throws IOException, InterruptedException {
+    return run(command, LIMIT);
+  }
+
+  static Result run(List<String> command, Duration limit) throws IOException, InterruptedException {
     Path output = Files.createTempFile("nixwsl-test-output", ".txt");
     try {
       Process process =
@@ -46,9 +51,9 @@ final class Tools {
               .redirectOutput(output.toFile())
               .redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
               .start();
-      if (!process.waitFor(LIMIT_SECONDS, TimeUnit.SECONDS)) {
+      if (!process.waitFor(limit.toSeconds(), TimeUnit.SECONDS)) {
         process.destroyForcibly();
-        throw new AssertionError("Not done after " + LIMIT_SECONDS + " s: " + command);
+        throw new AssertionError("Not done after " + limit + ": " + command);
       }
       byte[] bytes = Files.readAllBytes(output);
       return new Result(process.exitValue(), new String(bytes, StandardCharsets.UTF_8));

@@ -216,7 +216,7 @@ class BootTableTest {
     Files.writeString(machine.mountPoint().resolve(".nixwsl/instances/main/epoch"), "1\n");
     restart(instance);
     Map<String, String> facts = row(machine, "disk restored", instance, DISK, "is bound on /nix");
-    expect("disk restored: finding", "disk-restored", facts.get("findings"), "epoch");
+    expect("disk restored: finding", "disk-restored", facts.getOrDefault("findings", ""), "epoch");
     terminate(instance);
     Path epoch = machine.work().resolve("epoch");
     Files.writeString(epoch, "1 1\n");
@@ -227,7 +227,7 @@ class BootTableTest {
         instance.getContainerId() + ":/var/lib/nix-storage/epoch");
     host("docker", "start", instance.getContainerId());
     facts = row(machine, "root restored", instance, DISK, "is bound on /nix");
-    expect("root restored: finding", "root-restored", facts.get("findings"), "epoch");
+    expect("root restored: finding", "root-restored", facts.getOrDefault("findings", ""), "epoch");
     machine.clear();
   }
 
