@@ -16,6 +16,7 @@ import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.vhdx.findings.Findings;
 import org.nixwsl.storage.core.vhdx.format.Fields;
 import org.nixwsl.storage.core.vhdx.format.ParentLocator;
+import org.nixwsl.storage.core.vhdx.log.LogReplay;
 import org.nixwsl.storage.disk.DiskType;
 import org.nixwsl.storage.disk.ParentAccess;
 import org.nixwsl.storage.error.DiskException;
@@ -36,6 +37,9 @@ final class DiskChain implements Closeable {
   private final Operation operation;
   private final Deque<LockedFile> files = new ArrayDeque<>();
   private final List<DiskContents.Layer> layers = new ArrayList<>();
+
+  /** The changes that all logs together lay over their files, which bounds the memory for them. */
+  private int piecesOfLogs;
 
   private DiskChain(ParentAccess access, Operation operation) {
     this.access = access;
@@ -100,6 +104,15 @@ final class DiskChain implements Closeable {
       operation.checkCancelled();
       String name = PathBytes.printable(place);
       DiskImage image = VhdxEngine.sound(file, name, operation);
+      piecesOfLogs += image.log().pieces();
+      if (piecesOfLogs > LogReplay.MAX_PIECES) {
+        throw refusal(
+            ErrorCode.VHDX_UNSUPPORTED,
+            "Cannot read "
+                + PathBytes.printable(path)
+                + ": its log and those of its parents have more changes than are handled.",
+            "Repair the disk and each of its parents, which replays their logs.");
+      }
       layers.add(new DiskContents.Layer(image, image.blockTable(), name));
       if (image.geometry().type() != DiskType.DIFFERENCING) {
         return;

@@ -243,6 +243,40 @@ class ChainTest {
         ErrorCode.VHDX_UNSUPPORTED, () -> engine.openForReading(folder.resolve("64.vhdx")));
   }
 
+  /** Each log is small enough by itself; 64 of them would take more than a gigabyte of memory. */
+  @Test
+  void manyFilesWithLargeLogsTogetherAreRefused() throws Exception {
+    UUID id = UUID.randomUUID();
+    withChangesInItsLog(TestImage.withBlocks().dataId(id)).writeTo(base);
+    String parent = "base.vhdx";
+    for (int i = 1; i <= 5; i++) {
+      Path child = folder.resolve(i + ".vhdx");
+      withChangesInItsLog(TestImage.empty().child(id, "relative_path", parent).dataId(id))
+          .writeTo(child);
+      parent = i + ".vhdx";
+    }
+    assertThat(readAll(folder.resolve("3.vhdx"), ParentAccess.CHILD_FOLDER)[0])
+        .isEqualTo((byte) 0xA0);
+    assertThatThrownBy(() -> engine.openForReading(folder.resolve("5.vhdx")))
+        .isInstanceOf(DiskException.class)
+        .hasMessageContaining("its log and those of its parents");
+    assertRefused(
+        ErrorCode.VHDX_UNSUPPORTED, () -> engine.openForReading(folder.resolve("5.vhdx")));
+    assertFound(folder.resolve("5.vhdx"), "PARENT_UNUSABLE", DiskCheck.Status.ERRORS);
+    // Nothing stays open.
+    engine.repair(base);
+  }
+
+  /** 25,000 separate changes, past all that the image holds. */
+  private static TestImage withChangesInItsLog(TestImage image) {
+    LogBuilder.Entry entry = new LogBuilder(image).entry().last(400L * MIB);
+    for (int i = 0; i < 25_000; i++) {
+      entry.zero(100L * MIB + 8192L * i, 4096);
+    }
+    entry.write();
+    return image;
+  }
+
   @Test
   void allFilesOfAnOpenChainAreLockedAndThenFree() throws Exception {
     makeBase(base, 4, 1, 512, new Random(6));

@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -22,6 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.StageProgress;
+import org.nixwsl.storage.core.vhdx.format.DiskBytes;
 import org.nixwsl.storage.core.vhdx.format.Geometry;
 import org.nixwsl.storage.core.vhdx.format.WritableBytes;
 import org.nixwsl.storage.disk.ByteSize;
@@ -269,6 +271,67 @@ class ChangeCrashTest {
     DiskInfo info = info(new RecordedFile(image));
     assertThat(info.type()).isEqualTo(DiskType.FIXED);
     assertThat(info.blocks().fullyPresent()).isEqualTo(9);
+  }
+
+  /** A child is compared by what it shows over a parent none of whose bytes are zeros. */
+  @Test
+  void everyCrashOfACompactionLeavesWhatAChildShowsOverItsParent() throws IOException {
+    TestImage image = TestImage.differencing();
+    image.resize(14 * MIB);
+    Arrays.fill(image.array(), 6 * MIB, 7 * MIB, (byte) 0x44);
+    Arrays.fill(image.array(), 7 * MIB, 7 * MIB + 128, (byte) 0x5A);
+    image.bat(5, 6, 8); // zeros, as block 6 in part
+    image.bat(6, 6, 11).put8(11 * MIB + 17, 0x66);
+    image.bat(7, 6, 13).put8(13 * MIB + 4096, 0x67);
+    image.bat(8, 6, 9);
+    byte[] model = shown(new RecordedFile(image.array()));
+    assertThat(model[5 * MIB]).isZero();
+    assertThat(model[9 * MIB]).isEqualTo((byte) 0xBB);
+    RecordedFile run = new RecordedFile(image.array());
+    inStage((operation, progress) -> Compaction.run(run, "t", operation, progress));
+    assertThat(run.size()).isEqualTo(10L * MIB);
+    Random random = new Random(13);
+    int dirty = 0;
+    for (int acts = 0; acts <= run.acts(); acts++) {
+      String what = "act " + acts + " of " + run.acts();
+      checkChild(run.after(acts), model, what);
+      checkChild(run.afterLosing(acts, random), model, what + " with losses");
+      dirty += info(new RecordedFile(run.after(acts))).log() == LogState.DIRTY ? 1 : 0;
+    }
+    assertThat(dirty).isPositive();
+  }
+
+  private static void checkChild(byte[] image, byte[] model, String what) throws IOException {
+    RecordedFile left = new RecordedFile(image);
+    DiskCheck check = Operation.quiet("t", op -> VhdxEngine.check(left, "t", op));
+    assertThat(check.status()).as("%s: %s", what, check).isNotEqualTo(DiskCheck.Status.ERRORS);
+    assertThat(Arrays.mismatch(shown(left), model)).as(what).isEqualTo(-1);
+    inStage((operation, progress) -> Compaction.run(left, "t", operation, progress));
+    assertThat(Arrays.mismatch(shown(left), model)).as(what + ", again").isEqualTo(-1);
+    assertThat(info(left).log()).as(what).isEqualTo(LogState.CLEAN);
+  }
+
+  /** What a guest reads from a child of a disk full of 0xBB. */
+  private static byte[] shown(DiskBytes child) throws IOException {
+    TestImage parent = TestImage.empty();
+    parent.resize(20 * MIB);
+    Arrays.fill(parent.array(), TestImage.PAYLOAD, 20 * MIB, (byte) 0xBB);
+    for (int block = 0; block < 16; block++) {
+      parent.bat(block, 6, 4 + block);
+    }
+    DiskContents contents = new DiskContents(List.of(layer(child), layer(parent)));
+    byte[] all = new byte[16 * MIB];
+    contents.read(0, ByteBuffer.wrap(all));
+    return all;
+  }
+
+  private static DiskContents.Layer layer(DiskBytes file) {
+    return Operation.quiet(
+        "t",
+        op -> {
+          DiskImage image = VhdxEngine.sound(file, "t", op);
+          return new DiskContents.Layer(image, image.blockTable(), "t");
+        });
   }
 
   /** Checks what a crash left and gives the size that the disk has. */

@@ -6,11 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
 import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -26,9 +24,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.nixwsl.storage.RunOptions;
-import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.vhdx.format.BlockState;
-import org.nixwsl.storage.core.vhdx.format.Geometry;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskChannel;
 import org.nixwsl.storage.disk.DiskCheck;
@@ -174,28 +170,7 @@ class ChangingTest {
   @Test
   void aFixedDiskWhoseTableMovesKeepsItsBlocksWhereTheyAre() throws Exception {
     Tools.require("qemu-img");
-    Geometry small = new Geometry(DiskType.FIXED, 31L * 4096 * MIB, MIB, 512, 4096);
-    Geometry geometry = small.withVirtualSize(131_000L * MIB);
-    try (FileChannel channel =
-        FileChannel.open(
-            file,
-            StandardOpenOption.CREATE_NEW,
-            StandardOpenOption.READ,
-            StandardOpenOption.WRITE)) {
-      DiskCreation.write(channel, small);
-      ChannelBytes bytes = ChannelBytes.of(channel);
-      // As large as a disk with such a table can be.
-      ByteBuffer size = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
-      bytes.write(TestImage.ITEMS + 8, size.putLong(0, geometry.virtualSize()));
-      AddedBlocks blocks = new AddedBlocks(geometry, 0, TestImage.PAYLOAD);
-      Operation.quiet(
-          "t",
-          op -> {
-            blocks.forEachPiece(0, op, (index, e) -> bytes.write(TestImage.BAT + index * 8, e));
-            return true;
-          });
-      bytes.extend((4L + 131_000) * MIB);
-    }
+    FixedCrashTest.makeDiskWithAFullTable(file);
     try (DiskChannel disk = engine.openForWriting(file)) {
       disk.position(130_999L * MIB).write(ByteBuffer.wrap(filled(MIB, 3)));
     }
@@ -337,7 +312,10 @@ class ChangingTest {
     assertThat(ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getLong(TestImage.BAT + 8 * 6))
         .isEqualTo(8L << 20 | 6);
     assertThat(bytes[8 * MIB + 17]).isEqualTo((byte) 0x66);
-    assertThat(engine.check(file).status()).isNotEqualTo(DiskCheck.Status.ERRORS);
+    assertThat(engine.check(file).findings())
+        .filteredOn(finding -> finding.severity() == DiskCheck.Severity.ERROR)
+        .extracting(DiskCheck.Finding::code)
+        .containsExactly("PARENT_NOT_FOUND");
   }
 
   /** Space that a crash leaked holds anything; a block that gets it reads as zeros. */

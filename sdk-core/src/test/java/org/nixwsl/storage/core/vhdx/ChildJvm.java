@@ -24,6 +24,7 @@ final class ChildJvm {
         switch (args[0]) {
           case "create" ->
               () -> engine.create(file, DiskSpec.ofSize(ByteSize.parse(args[2]))).toString();
+          case "create-fixed" -> () -> engine.create(file, fixed(args[2])).toString();
           case "inspect" -> () -> engine.inspect(file).toString();
           case "resize" -> () -> engine.resize(file, ByteSize.parse(args[2])).toString();
           case "compact" -> () -> engine.compact(file).toString();
@@ -43,6 +44,10 @@ final class ChildJvm {
         print("read " + buffer.position());
       }
     }
+  }
+
+  private static DiskSpec fixed(String size) {
+    return DiskSpec.builder().virtualSize(ByteSize.parse(size)).fixed(true).build();
   }
 
   private static void print(String line) {

@@ -192,6 +192,50 @@ class CrashTest {
     }
   }
 
+  /**
+   * What an earlier crash leaked holds anything. A block that gets such a place must not show it.
+   */
+  @Test
+  void noCrashShowsWhatWasInSpaceThatIsUsedAgain() throws IOException {
+    TestImage image = TestImage.withBlocks();
+    image.resize(9 * MIB);
+    Arrays.fill(image.array(), 6 * MIB, 9 * MIB, (byte) 0xEE);
+    Run run = new Run(image.array());
+    run.step(true, Map.of(10L * MIB + PAGE, (byte) 1, 12L * MIB, (byte) 2));
+    run.step(true, Map.of(15L * MIB - PAGE, (byte) 3));
+    run.step(false, Map.of(10L * MIB + PAGE, (byte) 4, 12L * MIB, (byte) 5));
+    run.close();
+    // All three places were used, and no further one.
+    assertThat(run.file.size()).isEqualTo(9L * MIB);
+    Random random = new Random(12);
+    for (int acts = 0; acts <= run.file.acts(); acts++) {
+      assertNoneShown(run, run.file.after(acts), acts, "act " + acts);
+      for (int i = 0; i < 3; i++) {
+        byte[] left = run.file.afterLosing(acts, random);
+        assertNoneShown(run, left, acts, "act " + acts + " with losses");
+      }
+    }
+  }
+
+  private static void assertNoneShown(Run run, byte[] image, int acts, String what)
+      throws IOException {
+    run.check(image, acts, what);
+    try (SeekableByteChannel disk = reading(new RecordedFile(image))) {
+      byte[] all = new byte[16 * MIB];
+      disk.read(ByteBuffer.wrap(all));
+      int garbage = 0;
+      for (byte one : all) {
+        garbage += one == (byte) 0xEE ? 1 : 0;
+      }
+      assertThat(garbage).as(what).isZero();
+      byte[] kept = new byte[MIB];
+      Arrays.fill(kept, (byte) 0xA0);
+      assertThat(Arrays.equals(all, 0, MIB, kept, 0, MIB)).as(what).isTrue();
+      Arrays.fill(kept, (byte) 0xA3);
+      assertThat(Arrays.equals(all, 3 * MIB, 4 * MIB, kept, 0, MIB)).as(what).isTrue();
+    }
+  }
+
   /** A second crash, while the log that the first left is replayed. */
   @Test
   void aCrashDuringTheReplayIsReplayedAgain() throws IOException {

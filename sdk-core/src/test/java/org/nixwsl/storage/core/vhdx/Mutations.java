@@ -231,6 +231,11 @@ final class Mutations {
         warning("unknown optional item", "NONE", i -> addItem(i, 2, 70000, 8)),
         warning("unknown empty item", "NONE", i -> addItem(i, 1, 0, 0)),
         warning("unusual flags", "METADATA_ITEM_FLAGS", i -> i.put32(METADATA + 56, 6)),
+        warning("a reserved flag", "METADATA_RESERVED", i -> i.put32(METADATA + 56, 12)),
+        warning("an item's reserved field", "METADATA_RESERVED", i -> i.put8(METADATA + 63, 1)),
+        warning(
+            "a reserved field of the table", "METADATA_RESERVED", i -> i.put8(METADATA + 31, 1)),
+        warning("the other one of the table", "METADATA_RESERVED", i -> i.put8(METADATA + 8, 1)),
         error("disk id missing", "METADATA_ITEM_MISSING", i -> i.put16(METADATA + 10, 4)),
         error("known item as a user's", "METADATA_ITEM_MISSING", i -> i.put32(METADATA + 56, 5)),
         error("known item too long", "METADATA_ITEM_LENGTH", i -> i.put32(METADATA + 180, 20)),

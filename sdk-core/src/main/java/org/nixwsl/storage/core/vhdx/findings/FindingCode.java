@@ -76,6 +76,8 @@ public enum FindingCode {
   METADATA_ITEM_LENGTH(ErrorCode.VHDX_CORRUPT),
   /** A known metadata item has unusual flags. */
   METADATA_ITEM_FLAGS,
+  /** Reserved fields or bits of the metadata table are set. */
+  METADATA_RESERVED,
   /** The block size is not allowed. */
   BLOCK_SIZE(ErrorCode.VHDX_CORRUPT),
   /** Unknown bits are set in the file parameters. */

@@ -116,6 +116,12 @@ record MetadataTable(Map<MetadataTable.Item, Region> items) {
           "the metadata table lists " + count + " items");
       return Optional.empty();
     }
+    if (table.getShort(8) != 0 || !isZero(table.slice(12, ENTRY_LENGTH - 12))) {
+      findings.report(
+          FindingCode.METADATA_RESERVED,
+          region.offset(),
+          "reserved fields at the head of the metadata table are set");
+    }
     return Optional.of(new MetadataTable(decode(table, count, region, findings)));
   }
 
@@ -140,6 +146,10 @@ record MetadataTable(Map<MetadataTable.Item, Region> items) {
         continue;
       }
       checkFlags(item, flags, name, where, findings);
+      if ((flags & ~FLAGS) != 0 || table.getInt(at + 28) != 0) {
+        findings.report(
+            FindingCode.METADATA_RESERVED, where, name + " has reserved flags or fields set");
+      }
       place(table, at, region, name, findings)
           .ifPresent(
               place -> {
@@ -154,6 +164,15 @@ record MetadataTable(Map<MetadataTable.Item, Region> items) {
     }
     checkOverlaps(places, findings);
     return items;
+  }
+
+  private static boolean isZero(ByteBuffer bytes) {
+    while (bytes.hasRemaining()) {
+      if (bytes.get() != 0) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private static void checkFlags(

@@ -24,7 +24,7 @@ public record LogReplay(LogState state, int entries, DiskBytes bytes) {
    * More changes are not held in memory: about 20 MiB. The usual log of 1 MiB has room for 253
    * sectors.
    */
-  private static final int MAX_PIECES = 1 << 17;
+  public static final int MAX_PIECES = 1 << 17;
 
   /** Changes that a log lists at most before it is refused, which bounds the time. */
   private static final long MAX_CHANGES = 1L << 22;
@@ -79,6 +79,11 @@ public record LogReplay(LogState state, int entries, DiskBytes bytes) {
         header.logOffset(),
         "the log has " + entries + " entries that were not written to their places");
     return new LogReplay(LogState.DIRTY, entries, overlay.bytes);
+  }
+
+  /** How many ranges of changes are held in memory; at most {@link #MAX_PIECES}. */
+  public int pieces() {
+    return bytes instanceof ReplayedBytes replayed ? replayed.pieces() : 0;
   }
 
   /**
