@@ -5,6 +5,7 @@ import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.config.NixModuleSettings;
+import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.MountName;
 import picocli.CommandLine.Option;
@@ -45,16 +46,72 @@ final class ModuleOptions {
       description = "How long a boot waits for the disk, 0 to 15.")
   private int waitSeconds;
 
+  @Option(
+      names = "--auto-optimise-store",
+      arity = "1",
+      paramLabel = "true|false",
+      description = "Nix's setting of that name; not mentioned when not given.")
+  private @Nullable Boolean autoOptimiseStore;
+
+  @Option(
+      names = "--fsync-store-paths",
+      arity = "1",
+      paramLabel = "true|false",
+      description = "Nix's setting of that name (2.24 or newer); not mentioned when not given.")
+  private @Nullable Boolean fsyncStorePaths;
+
+  @Option(
+      names = "--min-free",
+      paramLabel = "SIZE",
+      description = "A build collects garbage when the disk has less than that.")
+  private @Nullable ByteSize minFree;
+
+  @Option(
+      names = "--max-free",
+      paramLabel = "SIZE",
+      description = "Such a collection ends when that much is free.")
+  private @Nullable ByteSize maxFree;
+
+  @Option(
+      names = "--verify-schedule",
+      defaultValue = "monthly",
+      paramLabel = "TIME",
+      description =
+          "When the store is verified, as systemd writes times; ${DEFAULT-VALUE} when not given.")
+  private String verifySchedule = "";
+
+  @Option(
+      names = "--gc-schedule",
+      paramLabel = "TIME",
+      description = "When garbage is collected on the disk; never by the module when not given.")
+  private @Nullable String gcSchedule;
+
+  @Option(
+      names = "--gc-older-than",
+      paramLabel = "DAYS",
+      description = "From which age on --gc-schedule takes old generations too.")
+  private @Nullable Integer gcOlderThanDays;
+
   ModuleOptions() {}
 
   /** The settings that were given. */
   NixModuleSettings settings() {
-    return NixModuleSettings.builder()
+    NixModuleSettings.Builder settings = NixModuleSettings.builder();
+    if (gcOlderThanDays != null) {
+      settings.gcOlderThanDays(gcOlderThanDays);
+    }
+    return settings
         .instance(Objects.requireNonNull(instance))
         .storageId(Objects.requireNonNull(storageId))
         .mountName(Objects.requireNonNull(mountName))
         .waitSeconds(waitSeconds)
         .fileSystemUuid(Optional.ofNullable(fileSystemUuid))
+        .autoOptimiseStore(Optional.ofNullable(autoOptimiseStore))
+        .fsyncStorePaths(Optional.ofNullable(fsyncStorePaths))
+        .minFree(Optional.ofNullable(minFree))
+        .maxFree(Optional.ofNullable(maxFree))
+        .verifySchedule(verifySchedule)
+        .gcSchedule(Optional.ofNullable(gcSchedule))
         .build();
   }
 }

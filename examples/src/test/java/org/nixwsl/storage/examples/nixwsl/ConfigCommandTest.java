@@ -53,6 +53,52 @@ class ConfigCommandTest {
   }
 
   @Test
+  void everySettingOfTheModuleHasAnOption() {
+    Cli rendered =
+        withOptions(
+            "--fs-uuid=" + ID,
+            "--auto-optimise-store=true",
+            "--fsync-store-paths=false",
+            "--min-free=2GiB",
+            "--max-free=8GiB",
+            "--verify-schedule=Sun 03:00",
+            "--gc-schedule=weekly",
+            "--gc-older-than=30",
+            "--json");
+    assertThat(rendered.exitCode()).as(rendered.err()).isZero();
+    assertThat((String) rendered.json().get("module"))
+        .contains(
+            "fileSystemUuid = \"" + ID + "\";",
+            "nix.settings.auto-optimise-store = true;",
+            "nix.settings.fsync-store-paths = false;",
+            "nix.settings.min-free = 2147483648;",
+            "nix.settings.max-free = 8589934592;",
+            "verifySchedule = \"Sun 03:00\";",
+            "nix.gc.dates = \"weekly\";",
+            "nix.gc.options = \"--delete-older-than 30d\";");
+    assertThat(withOptions().out())
+        .contains("verifySchedule = \"monthly\";")
+        .doesNotContain("nix.settings", "nix.gc.");
+  }
+
+  @Test
+  void settingsThatClashAreRefusedWithACode() {
+    assertRefused(withOptions("--gc-older-than=30"));
+    assertRefused(withOptions("--gc-schedule=weekly", "--gc-older-than=0"));
+    assertRefused(withOptions("--min-free=2GiB", "--max-free=1GiB"));
+    assertRefused(withOptions("--verify-schedule=$(reboot)"));
+    assertRefused(withOptions("--gc-schedule=weekly\"; x"));
+  }
+
+  private static Cli withOptions(String... options) {
+    return Cli.run(
+        Stream.concat(
+                Stream.of("config", "render", "--instance=main", "--storage-id", ID),
+                Stream.of(options))
+            .toArray());
+  }
+
+  @Test
   void writesValidatesAndRemoves(@TempDir Path directory) throws IOException {
     assumeTrue(hasNix(), "skipped: nix-instantiate is missing");
     Path configuration = Files.writeString(directory.resolve("configuration.nix"), PLAIN);

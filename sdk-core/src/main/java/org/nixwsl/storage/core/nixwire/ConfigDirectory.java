@@ -105,7 +105,7 @@ record ConfigDirectory(Path path) {
 
   private static String whyNotOwn(Path file, int type, boolean stickyCounts) throws IOException {
     Map<String, Object> facts =
-        Files.readAttributes(file, "unix:mode,uid,gid", LinkOption.NOFOLLOW_LINKS);
+        Files.readAttributes(file, "unix:mode,uid", LinkOption.NOFOLLOW_LINKS);
     int mode = number(facts, "mode");
     int uid = number(facts, "uid");
     if ((mode & TYPE) != type) {
@@ -114,7 +114,8 @@ record ConfigDirectory(Path path) {
     if (uid != Caller.ROOT && uid != Caller.uid()) {
       return "belongs to another user";
     }
-    boolean group = (mode & GROUP_WRITES) != 0 && number(facts, "gid") != Caller.ROOT;
+    // Root's group too: where a file has an access list, these bits are what others may have by it.
+    boolean group = (mode & GROUP_WRITES) != 0;
     boolean others = (mode & OTHERS_WRITE) != 0;
     boolean sticky = stickyCounts && (mode & STICKY) != 0;
     return (group || others) && !sticky ? "can be changed by other users" : "";

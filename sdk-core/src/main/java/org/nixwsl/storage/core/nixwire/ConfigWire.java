@@ -96,10 +96,10 @@ final class ConfigWire {
       }
       if (plan.edit().isPresent()) {
         Edit edit = plan.edit().get();
-        undo.push(
-            "remove the copy of configuration.nix",
-            op -> DurableFiles.delete(directory.copyOfConfiguration()));
+        Optional<byte[]> olderCopy = directory.readIfThere(directory.copyOfConfiguration());
+        undo.push("take back the copy of configuration.nix", op -> putBackCopy(olderCopy));
         DurableFiles.copy(directory.configuration(), directory.copyOfConfiguration());
+        undo.push("restore configuration.nix", op -> takeBack(edit));
         replaceConfiguration(edit);
       }
       undo.keep();
@@ -122,11 +122,11 @@ final class ConfigWire {
     try (UndoStack undo = new UndoStack(ticker)) {
       if (plan.edit().isPresent()) {
         Edit edit = plan.edit().get();
-        undo.push("restore configuration.nix", op -> replaceConfiguration(edit.takenBack()));
+        undo.push("restore configuration.nix", op -> takeBack(edit));
         replaceConfiguration(edit);
         Optional<byte[]> copy = directory.readIfThere(directory.copyOfConfiguration());
         if (copy.isPresent() && Arrays.equals(copy.get(), edit.after())) {
-          undo.push("restore the copy", op -> copyFrom(copy.get()));
+          undo.push("restore the copy", op -> putBackCopy(copy));
           DurableFiles.delete(directory.copyOfConfiguration());
         }
       }
@@ -269,10 +269,22 @@ final class ConfigWire {
     }
   }
 
-  private void copyFrom(byte[] bytes) throws IOException, InterruptedException {
-    DurableFiles.copy(directory.configuration(), directory.copyOfConfiguration());
-    DurableFiles.replaceKeepingOwner(
-        directory.copyOfConfiguration(), channel -> DurableFiles.writeFully(channel, bytes));
+  private void putBackCopy(Optional<byte[]> bytes) throws IOException, InterruptedException {
+    if (bytes.isPresent()) {
+      DurableFiles.copy(directory.configuration(), directory.copyOfConfiguration());
+      DurableFiles.replaceKeepingOwner(
+          directory.copyOfConfiguration(),
+          channel -> DurableFiles.writeFully(channel, bytes.get()));
+    } else {
+      DurableFiles.delete(directory.copyOfConfiguration());
+    }
+  }
+
+  /** Nothing, if the edit was not made or somebody else has changed the file since. */
+  private void takeBack(Edit edit) throws IOException, InterruptedException {
+    if (Arrays.equals(edit.after(), directory.read(directory.configuration()))) {
+      replaceConfiguration(edit.takenBack());
+    }
   }
 
   private void replaceConfiguration(Edit edit) throws IOException, InterruptedException {

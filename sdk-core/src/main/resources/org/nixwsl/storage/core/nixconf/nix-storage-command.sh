@@ -1,6 +1,7 @@
 # For people and for the SDK: nix-storage COMMAND, as root.
 
 set -euo pipefail
+export PATH
 
 usage() {
   cat << 'TEXT'
@@ -26,6 +27,7 @@ registerDir=$mountPoint/.nixwsl/instances/$instance
 export HOME=/root
 
 needDisk() {
+  [ ! -L "$mountPoint" ] || fail "$mountPoint is a link"
   mountpoint -q "$mountPoint" || fail "nothing is mounted on $mountPoint: attach the disk first"
   local id=
   if [ -f "$instanceDir/.nix-storage-id" ] && [ ! -L "$instanceDir/.nix-storage-id" ]; then
@@ -39,6 +41,7 @@ lease() {
   if [ -L "$mountPoint/.nixwsl" ] || [ -L "$mountPoint/.nixwsl/locks" ] || [ -L "$lockFile" ]; then
     fail "$lockFile is a link"
   fi
+  if [ -e "$lockFile" ] && [ ! -f "$lockFile" ]; then fail "$lockFile is not a file"; fi
   mkdir -p "$mountPoint/.nixwsl/locks"
   exec 8>> "$lockFile"
   flock -n -x 8 || fail "$instanceDir is in use by another instance"
@@ -62,6 +65,12 @@ case ${1-} in
     fi
     needDisk
     lease
+    # Nix follows links, as root.
+    for part in store var var/nix var/nix/db var/nix/profiles; do
+      if [ ! -d "$instanceDir/$part" ] || [ -L "$instanceDir/$part" ]; then
+        fail "$instanceDir/$part is not a directory"
+      fi
+    done
     system=$(readlink "$instanceDir/var/nix/profiles/system")
     case $system in
       /*) ;;
@@ -93,6 +102,7 @@ case ${1-} in
     (set -o noclobber && echo "$uuid" > "$registerDir/owner.new")
     sync "$registerDir/owner.new"
     mv -fT "$registerDir/owner.new" "$registerDir/owner"
+    sync "$registerDir"
     echo "nix-storage: this instance owns $instanceDir now; stop it from Windows to boot from the disk"
     ;;
   disarm)

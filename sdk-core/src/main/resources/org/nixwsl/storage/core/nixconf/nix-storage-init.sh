@@ -5,6 +5,11 @@
 # No `set -e`: PID 1 must not end, so every failure is led to `rescue` by hand. What is read from
 # the disk is not trusted: it may come from another machine.
 
+# WSL starts PID 1 without PATH; what is started by name through another program needs it.
+export PATH
+# An exec that fails must not end PID 1 where something else is left to try.
+shopt -s execfail
+
 LC_ALL=C
 initName=$0
 initArguments=("$@")
@@ -38,12 +43,18 @@ finding() {
   log "finding: $1"
 }
 
+# Becomes a shim, in the environment that WSL gives.
+become() {
+  export -n PATH
+  exec -a "$initName" "$1" "${initArguments[@]}"
+}
+
 # Goes on with the boot on the root disk's /nix, with the shim of the system there. A system that is
 # older than this module does not name its shim; then the one known here has to do.
 bootRoot() {
   local own=/nix/var/nix/profiles/system/nix-storage-shim
-  [ -x "$own" ] || own=$shim
-  exec -a "$initName" "$own" "${initArguments[@]}"
+  if [ -x "$own" ]; then become "$own"; fi
+  become "$shim"
 }
 
 # Boots from the root disk although the instance belongs to the shared one, and says so.
@@ -75,10 +86,10 @@ onDisk() {
   printf '%s' "$path"
 }
 
-# Replaces a small file as a whole; never writes through a link.
+# Replaces a small file as a whole, durably; never writes through a link.
 keep() {
   rm -f -- "$1.new" && (set -o noclobber && printf '%s\n' "$2" > "$1.new") \
-    && sync -- "$1.new" && mv -fT -- "$1.new" "$1"
+    && sync -- "$1.new" && mv -fT -- "$1.new" "$1" && sync -- "${1%/*}"
 } 2> /dev/null
 
 # A directory of ours, made if absent; a link in its place is refused.
@@ -93,7 +104,10 @@ firstLine() {
 }
 
 findDevices() {
-  mapfile -t devices < <(timeout 3 blkid -c /dev/null -t "UUID=$fileSystemUuid" -o device)
+  local found
+  found=$(timeout 3 blkid -c /dev/null -t "UUID=$fileSystemUuid" -o device)
+  devices=()
+  if [ -n "$found" ]; then mapfile -t devices <<< "$found"; fi
 }
 
 # Mounts the disk where WSL has attached it only. The device is locked, so that of two instances
@@ -106,7 +120,13 @@ mountDisk() {
     1) ;;
     *) rescue "${#devices[@]} devices carry the UUID $fileSystemUuid (is a copy of the disk attached?)" ;;
   esac
-  mkdir -p -- "$mountPoint"
+  # Every user may make names in WSL's share. Behind a link lies any directory, /etc too, and what
+  # belongs to a user can become a link at any moment.
+  if [ -L "$mountPoint" ] || ! { [ -d "$mountPoint" ] || mkdir -- "$mountPoint" 2> /dev/null; } \
+    || [ ! -O "$mountPoint" ]; then
+    why=", and it is not a directory of root's"
+    return 1
+  fi
   # shellcheck disable=SC2016  # expanded by the inner shell
   timeout 5 flock "${devices[0]}" "$BASH" -c \
     'mountpoint -q "$2" || mount -t ext4 -- "$1" "$2"' mount "${devices[0]}" "$mountPoint" 2> /dev/null \
@@ -114,7 +134,7 @@ mountDisk() {
 }
 
 mkdir -p "$runDir"
-rm -f "$runDir/active" "$runDir/rescue" "$runDir/boot.json"
+rm -f "$runDir/active" "$runDir/rescue" "$runDir/boot.json" "$runDir/lease"
 
 # Until the move to the shared disk is committed, the root disk is the right one: no wait, no fuss.
 if [ ! -e "$armedFile" ]; then
@@ -137,9 +157,9 @@ until mountpoint -q "$mountPoint"; do
   sleep 0.25
 done
 
-case $(stat -f -c %T -- "$mountPoint") in
-  tmpfs | ramfs | overlayfs | v9fs | fuse*) rescue "$mountPoint is no disk of the SDK's kind" ;;
-esac
+[ ! -L "$mountPoint" ] || rescue "$mountPoint is a link"
+# coreutils' name of ext4, the only file system that the SDK makes and mounts.
+[ "$(stat -f -c %T -- "$mountPoint")" = ext2/ext3 ] || rescue "$mountPoint is no disk of the SDK's kind"
 if [ -n "$fileSystemUuid" ]; then
   findDevices
   [ "${#devices[@]}" -le 1 ] \
@@ -153,6 +173,8 @@ fi
 if [ ! -d "$instanceDir" ] || [ -L "$instanceDir" ]; then
   rescue "$instanceDir is not a directory"
 fi
+# All that follows compares this directory with the /nix of the root disk.
+[ ! /nix -ef "$instanceDir" ] || rescue "$instanceDir is on /nix already (by fstab, or boot.command in wsl.conf?)"
 
 # The id file is what commits a move; without it the directory may be half a store.
 idFile=$instanceDir/.nix-storage-id
@@ -183,11 +205,23 @@ rootUuid=$(blkid -p -s UUID -o value -- "$(findmnt -n -o SOURCE --mountpoint /)"
 firstLine "$registerDir/owner"
 case $line in
   "$rootUuid") ;;
-  '') keep "$registerDir/owner" "$rootUuid" || finding register-not-written ;;
+  '')
+    if [ -e "$registerDir/owner" ] || [ -L "$registerDir/owner" ]; then
+      rescue "the owner of $instanceDir cannot be read (nix-storage adopt writes it anew)"
+    fi
+    keep "$registerDir/owner" "$rootUuid" || finding register-not-written
+    ;;
   *) rescue "$instanceDir belongs to the instance with the root disk '$line' (nix-storage adopt changes that)" ;;
 esac
 
-[ -s "$instanceDir/var/nix/db/db.sqlite" ] || rescue "$instanceDir has no Nix database"
+# Nothing of a store may lie outside of its directory.
+for part in store var var/nix var/nix/db var/nix/profiles; do
+  if [ ! -d "$instanceDir/$part" ] || [ -L "$instanceDir/$part" ]; then
+    rescue "$instanceDir/$part is not a directory"
+  fi
+done
+database=$instanceDir/var/nix/db/db.sqlite
+{ [ -s "$database" ] && [ -f "$database" ] && [ ! -L "$database" ]; } || rescue "$instanceDir has no Nix database"
 
 system=$(onDisk /nix/var/nix/profiles/system)
 case ${system#/nix/store/} in
@@ -200,7 +234,12 @@ systemd=$(onDisk "$system/systemd")
 [ -L "$instanceDir${system#/nix}/nix-storage-shim" ] \
   || rescue "$system in $instanceDir is older than the nix-storage module: roll forward, or disarm"
 diskShim=$(onDisk "$system/nix-storage-shim")
-[ -x "$instanceDir${diskShim#/nix}" ] || rescue "$diskShim is missing in $instanceDir"
+case $diskShim/ in
+  */../*) diskShimFile= ;;
+  /nix/store/*) diskShimFile=$instanceDir${diskShim#/nix} ;;
+  *) diskShimFile= ;;
+esac
+{ [ -f "$diskShimFile" ] && [ -x "$diskShimFile" ]; } || rescue "the shim '$diskShim' is missing in $instanceDir"
 
 # Each boot counts on both sides; a side that was restored from a backup is behind. The root disk
 # notes the next number before the disk has it, so that a power cut in between is not mistaken.
@@ -226,25 +265,35 @@ fi
 # Activation lets /sbin/init, /bin/sh and /etc of the root disk name this system. If the root disk
 # did not have it too, the instance could not start at all as soon as the disk is away.
 if [ ! -x "$system/activate" ] \
-  || ! HOME=/root NIX_REMOTE=local nix-store --check-validity "$system" > /dev/null 2>&1; then
+  || ! HOME=/root NIX_REMOTE=local timeout -k 1 10 nix-store --check-validity "$system" > /dev/null 2>&1; then
   rescue "the root disk has no valid copy of $system (seed older than disk$behind): nix-storage reseed"
+fi
+
+# The shim cannot be tried, and when it does not start PID 1 ends. So it has to be, byte by byte, the
+# one that the root disk has under the same name.
+hash() { timeout 10 sha256sum < "$1"; }
+rootHash=$(hash "$diskShim" 2> /dev/null)
+if [ -z "$rootHash" ] || [ "$(hash "$diskShimFile" 2> /dev/null)" != "$rootHash" ]; then
+  rescue "$diskShim in $instanceDir is not the one that the root disk has"
 fi
 
 # A rehearsal: loader, libraries and systemd have to work from the disk alone.
 # shellcheck disable=SC2016  # expanded by the inner shell
-unshare --mount "$BASH" -c '
+timeout -k 1 10 unshare --mount "$BASH" -c '
   mount --bind --make-private "$1" /nix || exit 1
   exec /nix/var/nix/profiles/system/systemd/lib/systemd/systemd --version
 ' rehearsal "$instanceDir" > /dev/null 2>&1 9>&- || rescue "systemd does not run from $instanceDir"
 
 # The root disk keeps what it booted before the move, and whatever its links are about to name.
 pin() {
+  [ "$(readlink -- "$roots/$1")" != "$2" ] || return 0
   mkdir -p "$roots" && ln -sfn -- "$2" "$roots/$1.new" && mv -fT -- "$roots/$1.new" "$roots/$1"
 }
 if [ ! -L "$roots/nix-storage-premove" ]; then
   pin nix-storage-premove "$(readlink -f /nix/var/nix/profiles/system)" || finding seed-not-pinned
 fi
-pin nix-storage-current "$system" || finding seed-not-pinned
+# Activation could not do it either, and would stop half-way.
+pin nix-storage-current "$system" || rescue "the root disk cannot pin $system (is it full?)"
 
 # A full disk must not lead to rescue: garbage can be collected only where the store is in use.
 epoch=$((diskEpoch > rootNext ? diskEpoch + 1 : rootNext + 1))
@@ -254,13 +303,19 @@ if ! mkdir -p "$stateDir" || ! keep "$stateDir/epoch" "$diskEpoch $epoch" \
 fi
 
 # From here on the lease is this child's: it lives as long as the instance, unlike open files of a
-# PID 1 that becomes systemd. The file that it holds open also makes a plain unmount fail.
-sleep infinity > /dev/null 2>&1 &
-exec 9>&-
+# PID 1 that becomes systemd. The file that it holds open also makes a plain unmount fail. It waits
+# without a program: one that is still being started when /nix changes might be found no more. What
+# it waits for is a pipe that nobody writes to.
+if ! mkfifo -m 0600 "$runDir/lease" || ! exec 8<> "$runDir/lease"; then
+  rescue "$runDir/lease cannot be made"
+fi
+rm -f "$runDir/lease"
+while :; do read -r -u 8; done > /dev/null 2>&1 &
+exec 8>&- 9>&-
 
 # Private, or the mounts below /nix would appear in all other instances and keep the disk busy.
 if ! mount --bind --make-private "$instanceDir" /nix; then
-  kill "$!"
+  { kill "$!" && wait "$!"; } 2> /dev/null
   rescue "$instanceDir cannot be bound on /nix"
 fi
 
@@ -268,4 +323,4 @@ fi
 printf '%s\n' "$instanceDir" > "$runDir/active"
 report disk "$instanceDir is bound on /nix"
 log "booting from $instanceDir"
-exec -a "$initName" "$diskShim" "${initArguments[@]}"
+become "$diskShim"

@@ -4,6 +4,7 @@
 # `links`, the one that /etc, /bin and /sbin name.
 
 set -euo pipefail
+export PATH
 
 # An older system without this module, switched to by hand, lets /sbin/init lead past the hook.
 if [ ! -e "$runDir/boot.json" ] && [ -e "$armedFile" ] && [ ! -d /run/systemd/system ]; then
@@ -25,9 +26,16 @@ flock 9
 
 # Not recursive: the view of / without the mounts on it, with the hidden /nix in its place.
 mountpoint -q "$root" || mount --bind --make-private / "$root"
-trap 'umount "$root"' EXIT
+trap 'umount -l "$root"' EXIT
 
 export HOME=/root
+roots=$root/nix/var/nix/gcroots
+# Each boot comes by here, on a full root disk too. The hook has made sure of both, and an activation
+# that stops is worse than a copy that is not made twice.
+if [ "$2" = links ] && [ "$(readlink "$roots/nix-storage-current" || true)" = "$system" ] \
+  && nix-store --store "$root" --check-validity "$system" > /dev/null 2>&1; then
+  exit 0
+fi
 echo "nix-storage: copying $system to the root disk"
 nix --extra-experimental-features nix-command copy --no-check-sigs --to "$root" "$system"
 # On the disk before anything names it: no link may lead to what a power cut took away.
@@ -35,7 +43,6 @@ sync -f "$root"
 case $2 in
   profile) nix-env --store "$root" --profile "$root/nix/var/nix/profiles/system" --set "$system" ;;
   links)
-    roots=$root/nix/var/nix/gcroots
     mkdir -p "$roots"
     ln -sfn "$system" "$roots/nix-storage-current.new"
     mv -fT "$roots/nix-storage-current.new" "$roots/nix-storage-current"

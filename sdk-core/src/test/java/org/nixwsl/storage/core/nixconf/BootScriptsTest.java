@@ -7,6 +7,7 @@ import com.fasterxml.jackson.jr.ob.JSON;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -22,12 +23,18 @@ import org.nixwsl.storage.core.run.Operation;
 
 /**
  * The embedded scripts, run for real in a mount namespace of their own: a {@code /nix} of the root
- * disk and one of the shared disk, whose shims say which of the two they come from. Nothing waits:
- * {@code sleep} is a program of the test.
+ * disk and one of the shared disk, whose shim says which of the two is in place. As under WSL the
+ * hook is PID 1, and its environment has no {@code PATH}. Nothing waits: {@code sleep} is a program
+ * of the test.
  */
 class BootScriptsTest {
   private static final String ID = "6f1d5b1e-0c0a-4d0e-9a77-3a1f0d7c2b10";
   private static final String SYSTEM = "store/00000000000000000000000000000000-nixos-system";
+
+  /** What the shim writes down: its environment, and whether someone has the lease. */
+  private static final String SHIM_SAYS =
+      "cd \"@@\"; env > shim-env; lock=wsl/nixstorage/.nixwsl/locks/main; [ ! -e $lock ]"
+          + " || { flock -n $lock true && echo free > lease || echo held > lease; }; :";
 
   private static final String MOUNTED = "mount --bind \"$diskDir\" \"$mountPoint\"";
   private static final String NOT_MOUNTED = ":";
@@ -50,9 +57,7 @@ class BootScriptsTest {
     Files.writeString(scratch.resolve("armed"), "");
     Files.writeString(scratch.resolve("kmsg"), "");
     Files.createDirectories(scratch.resolve("bin"));
-    program(
-        scratch.resolve("bin/sleep"),
-        "[ $1 = infinity ] || echo \"$1\" >> " + scratch.resolve("slept"));
+    program(scratch.resolve("bin/sleep"), "echo \"$1\" >> " + scratch.resolve("slept"));
     values.put("instance", "main");
     values.put("storageId", ID);
     values.put("fileSystemUuid", "");
@@ -85,7 +90,7 @@ class BootScriptsTest {
   }
 
   @Test
-  void unarmedItBootsAtOnceFromTheRootDiskWithoutRescue() throws IOException {
+  void b5UnarmedItBootsAtOnceFromTheRootDiskWithoutRescue() throws IOException {
     Files.delete(scratch.resolve("armed"));
     Files.writeString(scratch.resolve("force-rescue"), "");
     assertThat(boot(NOT_MOUNTED)).startsWith("root disk");
@@ -96,7 +101,7 @@ class BootScriptsTest {
   }
 
   @Test
-  void waitsNoLongerThanWasSet() throws IOException {
+  void b8WaitsNoLongerThanWasSet() throws IOException {
     rescued(NOT_MOUNTED, "nothing is mounted on");
     assertThat(Files.readAllLines(scratch.resolve("slept"))).hasSize(60).containsOnly("0.25");
   }
@@ -122,13 +127,13 @@ class BootScriptsTest {
   }
 
   @Test
-  void rescuesFromAMoveThatWasNotCommitted() throws IOException {
+  void b5ArmedItRescuesFromAMoveThatWasNotCommitted() throws IOException {
     Files.delete(disk.resolve(".nix-storage-id"));
     rescued(MOUNTED, ".nix-storage-id is missing");
   }
 
   @Test
-  void aHostileIdCanNeitherForgeTheReportNorSteerTheTerminal() throws IOException {
+  void b11AHostileIdCanNeitherForgeTheReportNorSteerTheTerminal() throws IOException {
     Files.writeString(
         disk.resolve(".nix-storage-id"), "\",\"decision\":\"disk\u001b[2J\\é" + "x".repeat(99999));
     rescued(MOUNTED, "wrong disk: the id in");
@@ -274,12 +279,169 @@ class BootScriptsTest {
 
   @Test
   void rescuesFromAMountThatIsNoDisk() throws IOException {
-    program(scratch.resolve("bin/stat"), "echo v9fs");
-    rescued(MOUNTED, "is no disk of the SDK's kind");
+    for (String type : List.of("v9fs", "tmpfs", "xfs", "UNKNOWN (0x1)", "")) {
+      program(scratch.resolve("bin/stat"), "echo '" + type + "'");
+      rescued(MOUNTED, "is no disk of the SDK's kind");
+    }
   }
 
   @Test
-  void seedsTheRootDiskAndSyncsBeforeTheProfileNamesIt() throws IOException {
+  void wslGivesNoPathAndTheShimGetsNoneEither() throws IOException {
+    program(scratch.resolve("bin/blkid"), "echo root-uuid; env > " + scratch.resolve("env"));
+    boot(MOUNTED);
+    assertThat(scratch.resolve("env")).content().contains("\nPATH=" + scratch.resolve("bin"));
+    assertThat(scratch.resolve("shim-env"))
+        .content()
+        .contains("container=wsl")
+        .doesNotContain("PATH=");
+  }
+
+  @Test
+  void b6TheLeaseLastsThoughEveryProgramOfTheRootDiskIsHidden() throws IOException {
+    program(scratch.resolve("bin/sleep"), "exit 1");
+    boot(MOUNTED);
+    assertThat(scratch.resolve("lease")).hasContent("held");
+  }
+
+  @Test
+  void b6RescuesFromAnOwnerThatCannotBeRead() throws IOException {
+    boot(MOUNTED);
+    Files.writeString(register("owner"), "");
+    rescued(MOUNTED, "the owner of");
+    Files.delete(register("owner"));
+    Files.createSymbolicLink(register("owner"), scratch.resolve("nowhere"));
+    rescued(MOUNTED, "the owner of");
+    Files.delete(register("owner"));
+    Files.createDirectory(register("owner"));
+    rescued(MOUNTED, "the owner of");
+  }
+
+  @Test
+  void b7ForcesEachFileAndItsDirectoryBeforeTheNextOne() throws IOException {
+    program(
+        scratch.resolve("bin/sync"),
+        "for last; do :; done; echo \"${last##*/}\" >> " + scratch.resolve("synced"));
+    boot(MOUNTED);
+    assertThat(Files.readAllLines(scratch.resolve("synced")))
+        .containsExactly(
+            "owner.new", "main", "epoch.new", "state", "epoch.new", "main", "epoch.new", "state");
+  }
+
+  @Test
+  void b8RescuesFromASystemdThatHangs() throws IOException {
+    program(disk.resolve("store/systemd/lib/systemd/systemd"), "while :; do kill -STOP $$; done");
+    // The real limit, made shorter: what hangs hangs for any time.
+    program(
+        scratch.resolve("bin/timeout"),
+        "limit=60; case \"$*\" in *unshare*) limit=0.5 ;; esac; [ \"$1\" != -k ] || shift 2; shift;"
+            + " exec /usr/bin/timeout -k 0.5 $limit \"$@\"");
+    rescued(MOUNTED, "systemd does not run from");
+  }
+
+  @Test
+  void b9MountsNothingOverWhatALinkNames() throws IOException {
+    values.put("fileSystemUuid", ID);
+    values.put("waitSeconds", "0");
+    program(scratch.resolve("bin/blkid"), "[ \"$1\" = -p ] && echo root-uuid || echo /dev/null");
+    program(scratch.resolve("bin/mount"), "echo \"$@\" >> " + scratch.resolve("mounted"));
+    Files.createDirectory(scratch.resolve("victim"));
+    rescued("rmdir \"$mountPoint\"; ln -s ../victim \"$mountPoint\"", "nothing is mounted on");
+    assertThat(scratch.resolve("mounted")).doesNotExist();
+    // And nothing on what another user may exchange for a link.
+    rescued(
+        "rm \"$mountPoint\"; mkdir \"$mountPoint\"; chown 1000 \"$mountPoint\"",
+        "nothing is mounted on");
+    assertThat(scratch.resolve("mounted")).doesNotExist();
+  }
+
+  @Test
+  void rescuesFromAMountBehindALink() throws IOException {
+    rescued(
+        "rmdir \"$mountPoint\"; mkdir \"$mountPoint-2\"; ln -s \"$mountPoint-2\" \"$mountPoint\";"
+            + " mount --bind \"$diskDir\" \"$mountPoint-2\"",
+        "is a link");
+  }
+
+  @Test
+  void bindsNoDirectoryThatIsOnNixAlready() throws IOException {
+    assertThat(boot(MOUNTED + "; mount --bind \"$mountPoint/main\" /nix"))
+        .startsWith("shared disk");
+    assertThat(report())
+        .containsEntry("decision", "rescue")
+        .hasEntrySatisfying(
+            "reason", said -> assertThat((String) said).contains("is on /nix already"));
+  }
+
+  @Test
+  void rescuesFromAStoreThatIsPartlyElsewhere() throws IOException {
+    for (String part : List.of("var/nix/db", "var/nix/profiles", "var", "store")) {
+      Path there =
+          Files.createDirectories(scratch.resolve("elsewhere")).resolve(part.replace('/', '-'));
+      Files.move(disk.resolve(part), there);
+      Files.createSymbolicLink(disk.resolve(part), there);
+      rescued(MOUNTED, part + " is not a directory");
+      Files.delete(disk.resolve(part));
+      Files.move(there, disk.resolve(part));
+    }
+  }
+
+  @Test
+  void b4RescuesFromAShimThatCannotBeTheSystemsOwn() throws IOException {
+    Path shim = disk.resolve("store/shim/bin/systemd-shim");
+    String text = Files.readString(shim);
+    Files.writeString(shim, "\n", StandardOpenOption.APPEND);
+    rescued(MOUNTED, "is not the one that the root disk has");
+    Files.delete(shim);
+    Files.createDirectory(shim);
+    rescued(MOUNTED, "is missing in");
+    Files.delete(shim);
+    program(shim, text);
+    Path link = disk.resolve(SYSTEM).resolve("nix-storage-shim");
+    for (String target : List.of("/bin/sh", "/nix/store/../bin/sh")) {
+      program(disk.resolve("bin/sh"), "");
+      Files.delete(link);
+      Files.createSymbolicLink(link, Path.of(target));
+      rescued(MOUNTED, "is missing in");
+    }
+  }
+
+  @Test
+  void rescuesWhenTheRootDiskCannotPinTheSystem() throws IOException {
+    boot(MOUNTED);
+    program(scratch.resolve("bin/ln"), "exit 1");
+    assertThat(boot(MOUNTED)).as("pinned already").startsWith("shared disk");
+    Files.delete(root.resolve("var/nix/gcroots/nix-storage-current"));
+    rescued(MOUNTED, "cannot pin");
+  }
+
+  @Test
+  void aBootNeedsNoCopyOfASystemThatTheRootDiskHas() throws IOException {
+    fakeNix("exit 1");
+    Files.createDirectories(root.resolve("var/nix/gcroots"));
+    program(scratch.resolve("bin/mountpoint"), "exit 0");
+    program(scratch.resolve("bin/umount"), "");
+    Path roots = Files.createDirectories(scratch.resolve("run/root-disk/nix/var/nix/gcroots"));
+    Files.createSymbolicLink(roots.resolve("nix-storage-current"), scratch.resolve("system"));
+    assertThat(seed("links").exitCode()).isZero();
+    Files.delete(roots.resolve("nix-storage-current"));
+    assertThat(seed("links").exitCode()).isNotZero();
+  }
+
+  @Test
+  void b11SaysWhatWasDecidedAsJsonInEachCase() throws IOException {
+    boot(NOT_MOUNTED);
+    assertThat(report())
+        .containsOnlyKeys("version", "decision", "reason", "findings", "source", "storageId")
+        .containsEntry("decision", "rescue");
+    boot(MOUNTED);
+    assertThat(report()).containsEntry("decision", "disk");
+    Files.delete(scratch.resolve("armed"));
+    boot(MOUNTED);
+    assertThat(report()).containsEntry("decision", "unarmed");
+  }
+
+  @Test
+  void b10SeedsTheRootDiskAndSyncsBeforeTheProfileNamesIt() throws IOException {
     fakeNix("exit 0");
     assertThat(seed("profile").exitCode()).isZero();
     assertThat(Files.readAllLines(scratch.resolve("calls")))
@@ -301,7 +463,7 @@ class BootScriptsTest {
   }
 
   @Test
-  void aCopyThatFailsLeavesTheProfileAndFails() throws IOException {
+  void b1ACopyThatFailsLeavesTheProfileAndFails() throws IOException {
     fakeNix("exit 1");
     assertThat(seed("profile").exitCode()).isNotZero();
     assertThat(scratch.resolve("calls")).content().doesNotContain("nix-env");
@@ -329,7 +491,8 @@ class BootScriptsTest {
   private String boot(String preparation) throws IOException {
     Path script = script("init.sh", Template.resource("nix-storage-init.sh"));
     ProcessRunner.Result result =
-        inNamespace(preparation + "\nexec bash " + script + " '--unit=a b' ''\n");
+        inNamespace(
+            preparation + "\nexec env -i container=wsl /bin/bash " + script + " '--unit=a b' ''\n");
     assertThat(result.exitCode()).as(result.allText()).isZero();
     return result.text();
   }
@@ -364,7 +527,16 @@ class BootScriptsTest {
             + " /dev/kmsg\n"
             + body;
     Command command =
-        Command.of("unshare", "--mount", "--propagation", "private", "bash", "-s")
+        Command.of(
+                "unshare",
+                "--mount",
+                "--propagation",
+                "private",
+                "--pid",
+                "--fork",
+                "--mount-proc",
+                "bash",
+                "-s")
             .reading(Interpreters.utf8(driver));
     return Operation.quiet("test", operation -> new ProcessRunner().run(command, operation));
   }
@@ -391,8 +563,11 @@ class BootScriptsTest {
         nix.resolve(SYSTEM).resolve("nix-storage-shim"),
         Path.of("/nix/store/shim/bin/systemd-shim"));
     program(nix.resolve("store/systemd/lib/systemd/systemd"), "echo systemd 257");
+    Files.writeString(nix.resolve("var/where"), name);
     program(
-        nix.resolve("store/shim/bin/systemd-shim"), "printf '" + name + "'; printf ' [%s]' \"$@\"");
+        nix.resolve("store/shim/bin/systemd-shim"),
+        "printf '%s' \"$(cat /nix/var/where)\"; printf ' [%s]' \"$@\"; "
+            + SHIM_SAYS.replace("@@", scratch.toString()));
     return nix;
   }
 

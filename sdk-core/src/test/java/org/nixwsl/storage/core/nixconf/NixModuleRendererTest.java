@@ -180,7 +180,7 @@ class NixModuleRendererTest {
   }
 
   @Test
-  void theHookTakesTheActivationStepOfTheShim() throws IOException {
+  void b3TheHookTakesTheActivationStepOfTheShim() throws IOException {
     Map<?, ?> module = evaluated("");
     assertThat(module.get("activationSteps"))
         .isEqualTo(List.of("0-nix-storage-seed", "shimSystemd"));
@@ -191,7 +191,7 @@ class NixModuleRendererTest {
   }
 
   @Test
-  void nixMayChangeAStoreOnlyWhereItIsTheInstancesOwn() throws IOException {
+  void b3NixMayChangeAStoreOnlyWhereItIsTheInstancesOwn() throws IOException {
     Map<?, ?> module = evaluated("");
     assertThat(condition(module, "services", "nix-daemon")).isEqualTo(OWN_STORE);
     assertThat(condition(module, "sockets", "nix-daemon")).isEqualTo(OWN_STORE);
@@ -199,14 +199,14 @@ class NixModuleRendererTest {
   }
 
   @Test
-  void addsNoGarbageCollection() throws IOException {
+  void b2AddsNoGarbageCollection() throws IOException {
     Map<?, ?> module = evaluated("gc = false;");
     assertThat(at(module, "services", "nix-gc")).isNull();
     assertThat(module.get("hasGc")).isEqualTo(false);
   }
 
   @Test
-  void theVerifyServiceOnlyReads() throws IOException {
+  void b2TheVerifyServiceOnlyReads() throws IOException {
     String script = (String) at(evaluated(""), "services", "nix-storage-verify", "script");
     assertThat(script)
         .isEqualTo(
@@ -214,7 +214,16 @@ class NixModuleRendererTest {
   }
 
   @Test
-  void wslWaitsLongerThanTheHook() throws IOException {
+  void b10TheSeedIsComparedWithItsHashesOnTheSameDays() throws IOException {
+    Map<?, ?> module = evaluated("");
+    assertThat(at(module, "services", "nix-storage-verify-seed", "startAt")).isEqualTo("monthly");
+    assertThat((String) at(module, "services", "nix-storage-verify-seed", "script"))
+        .isEqualTo("exec /nix/store/stub-nix-storage/bin/nix-storage verify-seed");
+    assertThat((String) module.get("command")).contains("store verify --recursive --no-trust");
+  }
+
+  @Test
+  void b8WslWaitsLongerThanTheHook() throws IOException {
     assertThat(at(evaluated(""), "wslConf", "boot", "initTimeout")).isEqualTo(40000);
   }
 

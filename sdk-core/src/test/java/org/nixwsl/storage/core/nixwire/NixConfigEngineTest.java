@@ -37,6 +37,7 @@ import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.mount.InstanceName;
 
 class NixConfigEngineTest {
+  private static final String COPY = "configuration.nix.before-nix-storage";
   private static final String PLAIN = "{ config, ... }:\n{\n  imports = [ ./hw.nix ];\n}\n";
 
   @TempDir Path scratch;
@@ -171,9 +172,34 @@ class NixConfigEngineTest {
     configuration(PLAIN);
     mode(directory, "rwxrwxrwx");
     refused(ErrorCode.UNSAFE_CONFIG);
+    // Also of root's group: with an access list these bits are everybody's whom the list names.
+    mode(directory, "rwxrwxr-x");
+    refused(ErrorCode.UNSAFE_CONFIG);
     mode(directory, "rwxr-xr-x");
     Path link = Files.createSymbolicLink(scratch.resolve("link"), directory);
     assertThatThrownBy(() -> writer.write(link, settings("main"))).hasMessageContaining("UNSAFE");
+  }
+
+  @Test
+  void whatWasThereComesBackWhenTheConfigurationChangesMeanwhile() throws IOException {
+    Path configuration = configuration(PLAIN);
+    Path copy = Files.writeString(directory.resolve(COPY), "an older one");
+    mode(copy, "rw-------");
+    Path bin = Files.createDirectories(scratch.resolve("bin"));
+    // Nix is asked before anything changes; here somebody saves the file at that moment.
+    program(bin, "nix-instantiate", "echo '# saved' >> '" + configuration + "'");
+    NixConfigWriter disturbed =
+        new NixConfigEngine(new NixTools(new ProcessRunner(), List.of(bin)), Ticker.system());
+    assertThatThrownBy(() -> disturbed.write(directory, settings("main")))
+        .isInstanceOfSatisfying(
+            StorageSdkException.class,
+            e -> {
+              assertThat(e.code()).isEqualTo(ErrorCode.CONFIG_CHANGED);
+              assertThat(e.getSuppressed()).isEmpty();
+            });
+    assertThat(listing()).containsOnlyKeys("configuration.nix", COPY);
+    assertThat(Files.readString(configuration)).startsWith(PLAIN + "# saved");
+    assertThat(copy).hasContent("an older one");
   }
 
   @Test

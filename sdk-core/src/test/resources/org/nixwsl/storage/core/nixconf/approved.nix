@@ -55,6 +55,11 @@ let
     # No `set -e`: PID 1 must not end, so every failure is led to `rescue` by hand. What is read from
     # the disk is not trusted: it may come from another machine.
 
+    # WSL starts PID 1 without PATH; what is started by name through another program needs it.
+    export PATH
+    # An exec that fails must not end PID 1 where something else is left to try.
+    shopt -s execfail
+
     LC_ALL=C
     initName=$0
     initArguments=("$@")
@@ -88,12 +93,18 @@ let
       log "finding: $1"
     }
 
+    # Becomes a shim, in the environment that WSL gives.
+    become() {
+      export -n PATH
+      exec -a "$initName" "$1" "''${initArguments[@]}"
+    }
+
     # Goes on with the boot on the root disk's /nix, with the shim of the system there. A system that is
     # older than this module does not name its shim; then the one known here has to do.
     bootRoot() {
       local own=/nix/var/nix/profiles/system/nix-storage-shim
-      [ -x "$own" ] || own=$shim
-      exec -a "$initName" "$own" "''${initArguments[@]}"
+      if [ -x "$own" ]; then become "$own"; fi
+      become "$shim"
     }
 
     # Boots from the root disk although the instance belongs to the shared one, and says so.
@@ -125,10 +136,10 @@ let
       printf '%s' "$path"
     }
 
-    # Replaces a small file as a whole; never writes through a link.
+    # Replaces a small file as a whole, durably; never writes through a link.
     keep() {
       rm -f -- "$1.new" && (set -o noclobber && printf '%s\n' "$2" > "$1.new") \
-        && sync -- "$1.new" && mv -fT -- "$1.new" "$1"
+        && sync -- "$1.new" && mv -fT -- "$1.new" "$1" && sync -- "''${1%/*}"
     } 2> /dev/null
 
     # A directory of ours, made if absent; a link in its place is refused.
@@ -143,7 +154,10 @@ let
     }
 
     findDevices() {
-      mapfile -t devices < <(timeout 3 blkid -c /dev/null -t "UUID=$fileSystemUuid" -o device)
+      local found
+      found=$(timeout 3 blkid -c /dev/null -t "UUID=$fileSystemUuid" -o device)
+      devices=()
+      if [ -n "$found" ]; then mapfile -t devices <<< "$found"; fi
     }
 
     # Mounts the disk where WSL has attached it only. The device is locked, so that of two instances
@@ -156,7 +170,13 @@ let
         1) ;;
         *) rescue "''${#devices[@]} devices carry the UUID $fileSystemUuid (is a copy of the disk attached?)" ;;
       esac
-      mkdir -p -- "$mountPoint"
+      # Every user may make names in WSL's share. Behind a link lies any directory, /etc too, and what
+      # belongs to a user can become a link at any moment.
+      if [ -L "$mountPoint" ] || ! { [ -d "$mountPoint" ] || mkdir -- "$mountPoint" 2> /dev/null; } \
+        || [ ! -O "$mountPoint" ]; then
+        why=", and it is not a directory of root's"
+        return 1
+      fi
       # shellcheck disable=SC2016  # expanded by the inner shell
       timeout 5 flock "''${devices[0]}" "$BASH" -c \
         'mountpoint -q "$2" || mount -t ext4 -- "$1" "$2"' mount "''${devices[0]}" "$mountPoint" 2> /dev/null \
@@ -164,7 +184,7 @@ let
     }
 
     mkdir -p "$runDir"
-    rm -f "$runDir/active" "$runDir/rescue" "$runDir/boot.json"
+    rm -f "$runDir/active" "$runDir/rescue" "$runDir/boot.json" "$runDir/lease"
 
     # Until the move to the shared disk is committed, the root disk is the right one: no wait, no fuss.
     if [ ! -e "$armedFile" ]; then
@@ -187,9 +207,9 @@ let
       sleep 0.25
     done
 
-    case $(stat -f -c %T -- "$mountPoint") in
-      tmpfs | ramfs | overlayfs | v9fs | fuse*) rescue "$mountPoint is no disk of the SDK's kind" ;;
-    esac
+    [ ! -L "$mountPoint" ] || rescue "$mountPoint is a link"
+    # coreutils' name of ext4, the only file system that the SDK makes and mounts.
+    [ "$(stat -f -c %T -- "$mountPoint")" = ext2/ext3 ] || rescue "$mountPoint is no disk of the SDK's kind"
     if [ -n "$fileSystemUuid" ]; then
       findDevices
       [ "''${#devices[@]}" -le 1 ] \
@@ -203,6 +223,8 @@ let
     if [ ! -d "$instanceDir" ] || [ -L "$instanceDir" ]; then
       rescue "$instanceDir is not a directory"
     fi
+    # All that follows compares this directory with the /nix of the root disk.
+    [ ! /nix -ef "$instanceDir" ] || rescue "$instanceDir is on /nix already (by fstab, or boot.command in wsl.conf?)"
 
     # The id file is what commits a move; without it the directory may be half a store.
     idFile=$instanceDir/.nix-storage-id
@@ -233,11 +255,23 @@ let
     firstLine "$registerDir/owner"
     case $line in
       "$rootUuid") ;;
-      ''') keep "$registerDir/owner" "$rootUuid" || finding register-not-written ;;
+      ''')
+        if [ -e "$registerDir/owner" ] || [ -L "$registerDir/owner" ]; then
+          rescue "the owner of $instanceDir cannot be read (nix-storage adopt writes it anew)"
+        fi
+        keep "$registerDir/owner" "$rootUuid" || finding register-not-written
+        ;;
       *) rescue "$instanceDir belongs to the instance with the root disk ''\'$line' (nix-storage adopt changes that)" ;;
     esac
 
-    [ -s "$instanceDir/var/nix/db/db.sqlite" ] || rescue "$instanceDir has no Nix database"
+    # Nothing of a store may lie outside of its directory.
+    for part in store var var/nix var/nix/db var/nix/profiles; do
+      if [ ! -d "$instanceDir/$part" ] || [ -L "$instanceDir/$part" ]; then
+        rescue "$instanceDir/$part is not a directory"
+      fi
+    done
+    database=$instanceDir/var/nix/db/db.sqlite
+    { [ -s "$database" ] && [ -f "$database" ] && [ ! -L "$database" ]; } || rescue "$instanceDir has no Nix database"
 
     system=$(onDisk /nix/var/nix/profiles/system)
     case ''${system#/nix/store/} in
@@ -250,7 +284,12 @@ let
     [ -L "$instanceDir''${system#/nix}/nix-storage-shim" ] \
       || rescue "$system in $instanceDir is older than the nix-storage module: roll forward, or disarm"
     diskShim=$(onDisk "$system/nix-storage-shim")
-    [ -x "$instanceDir''${diskShim#/nix}" ] || rescue "$diskShim is missing in $instanceDir"
+    case $diskShim/ in
+      */../*) diskShimFile= ;;
+      /nix/store/*) diskShimFile=$instanceDir''${diskShim#/nix} ;;
+      *) diskShimFile= ;;
+    esac
+    { [ -f "$diskShimFile" ] && [ -x "$diskShimFile" ]; } || rescue "the shim ''\'$diskShim' is missing in $instanceDir"
 
     # Each boot counts on both sides; a side that was restored from a backup is behind. The root disk
     # notes the next number before the disk has it, so that a power cut in between is not mistaken.
@@ -276,25 +315,35 @@ let
     # Activation lets /sbin/init, /bin/sh and /etc of the root disk name this system. If the root disk
     # did not have it too, the instance could not start at all as soon as the disk is away.
     if [ ! -x "$system/activate" ] \
-      || ! HOME=/root NIX_REMOTE=local nix-store --check-validity "$system" > /dev/null 2>&1; then
+      || ! HOME=/root NIX_REMOTE=local timeout -k 1 10 nix-store --check-validity "$system" > /dev/null 2>&1; then
       rescue "the root disk has no valid copy of $system (seed older than disk$behind): nix-storage reseed"
+    fi
+
+    # The shim cannot be tried, and when it does not start PID 1 ends. So it has to be, byte by byte, the
+    # one that the root disk has under the same name.
+    hash() { timeout 10 sha256sum < "$1"; }
+    rootHash=$(hash "$diskShim" 2> /dev/null)
+    if [ -z "$rootHash" ] || [ "$(hash "$diskShimFile" 2> /dev/null)" != "$rootHash" ]; then
+      rescue "$diskShim in $instanceDir is not the one that the root disk has"
     fi
 
     # A rehearsal: loader, libraries and systemd have to work from the disk alone.
     # shellcheck disable=SC2016  # expanded by the inner shell
-    unshare --mount "$BASH" -c ''\'
+    timeout -k 1 10 unshare --mount "$BASH" -c ''\'
       mount --bind --make-private "$1" /nix || exit 1
       exec /nix/var/nix/profiles/system/systemd/lib/systemd/systemd --version
     ' rehearsal "$instanceDir" > /dev/null 2>&1 9>&- || rescue "systemd does not run from $instanceDir"
 
     # The root disk keeps what it booted before the move, and whatever its links are about to name.
     pin() {
+      [ "$(readlink -- "$roots/$1")" != "$2" ] || return 0
       mkdir -p "$roots" && ln -sfn -- "$2" "$roots/$1.new" && mv -fT -- "$roots/$1.new" "$roots/$1"
     }
     if [ ! -L "$roots/nix-storage-premove" ]; then
       pin nix-storage-premove "$(readlink -f /nix/var/nix/profiles/system)" || finding seed-not-pinned
     fi
-    pin nix-storage-current "$system" || finding seed-not-pinned
+    # Activation could not do it either, and would stop half-way.
+    pin nix-storage-current "$system" || rescue "the root disk cannot pin $system (is it full?)"
 
     # A full disk must not lead to rescue: garbage can be collected only where the store is in use.
     epoch=$((diskEpoch > rootNext ? diskEpoch + 1 : rootNext + 1))
@@ -304,13 +353,19 @@ let
     fi
 
     # From here on the lease is this child's: it lives as long as the instance, unlike open files of a
-    # PID 1 that becomes systemd. The file that it holds open also makes a plain unmount fail.
-    sleep infinity > /dev/null 2>&1 &
-    exec 9>&-
+    # PID 1 that becomes systemd. The file that it holds open also makes a plain unmount fail. It waits
+    # without a program: one that is still being started when /nix changes might be found no more. What
+    # it waits for is a pipe that nobody writes to.
+    if ! mkfifo -m 0600 "$runDir/lease" || ! exec 8<> "$runDir/lease"; then
+      rescue "$runDir/lease cannot be made"
+    fi
+    rm -f "$runDir/lease"
+    while :; do read -r -u 8; done > /dev/null 2>&1 &
+    exec 8>&- 9>&-
 
     # Private, or the mounts below /nix would appear in all other instances and keep the disk busy.
     if ! mount --bind --make-private "$instanceDir" /nix; then
-      kill "$!"
+      { kill "$!" && wait "$!"; } 2> /dev/null
       rescue "$instanceDir cannot be bound on /nix"
     fi
 
@@ -318,7 +373,7 @@ let
     printf '%s\n' "$instanceDir" > "$runDir/active"
     report disk "$instanceDir is bound on /nix"
     log "booting from $instanceDir"
-    exec -a "$initName" "$diskShim" "''${initArguments[@]}"
+    become "$diskShim"
   '';
 
   seed = script "nix-storage-seed" {
@@ -331,6 +386,7 @@ let
     # `links`, the one that /etc, /bin and /sbin name.
 
     set -euo pipefail
+    export PATH
 
     # An older system without this module, switched to by hand, lets /sbin/init lead past the hook.
     if [ ! -e "$runDir/boot.json" ] && [ -e "$armedFile" ] && [ ! -d /run/systemd/system ]; then
@@ -352,9 +408,16 @@ let
 
     # Not recursive: the view of / without the mounts on it, with the hidden /nix in its place.
     mountpoint -q "$root" || mount --bind --make-private / "$root"
-    trap 'umount "$root"' EXIT
+    trap 'umount -l "$root"' EXIT
 
     export HOME=/root
+    roots=$root/nix/var/nix/gcroots
+    # Each boot comes by here, on a full root disk too. The hook has made sure of both, and an activation
+    # that stops is worse than a copy that is not made twice.
+    if [ "$2" = links ] && [ "$(readlink "$roots/nix-storage-current" || true)" = "$system" ] \
+      && nix-store --store "$root" --check-validity "$system" > /dev/null 2>&1; then
+      exit 0
+    fi
     echo "nix-storage: copying $system to the root disk"
     nix --extra-experimental-features nix-command copy --no-check-sigs --to "$root" "$system"
     # On the disk before anything names it: no link may lead to what a power cut took away.
@@ -362,7 +425,6 @@ let
     case $2 in
       profile) nix-env --store "$root" --profile "$root/nix/var/nix/profiles/system" --set "$system" ;;
       links)
-        roots=$root/nix/var/nix/gcroots
         mkdir -p "$roots"
         ln -sfn "$system" "$roots/nix-storage-current.new"
         mv -fT "$roots/nix-storage-current.new" "$roots/nix-storage-current"
@@ -378,6 +440,7 @@ let
     # For people and for the SDK: nix-storage COMMAND, as root.
 
     set -euo pipefail
+    export PATH
 
     usage() {
       cat << 'TEXT''\'
@@ -403,6 +466,7 @@ let
     export HOME=/root
 
     needDisk() {
+      [ ! -L "$mountPoint" ] || fail "$mountPoint is a link"
       mountpoint -q "$mountPoint" || fail "nothing is mounted on $mountPoint: attach the disk first"
       local id=
       if [ -f "$instanceDir/.nix-storage-id" ] && [ ! -L "$instanceDir/.nix-storage-id" ]; then
@@ -416,6 +480,7 @@ let
       if [ -L "$mountPoint/.nixwsl" ] || [ -L "$mountPoint/.nixwsl/locks" ] || [ -L "$lockFile" ]; then
         fail "$lockFile is a link"
       fi
+      if [ -e "$lockFile" ] && [ ! -f "$lockFile" ]; then fail "$lockFile is not a file"; fi
       mkdir -p "$mountPoint/.nixwsl/locks"
       exec 8>> "$lockFile"
       flock -n -x 8 || fail "$instanceDir is in use by another instance"
@@ -439,6 +504,12 @@ let
         fi
         needDisk
         lease
+        # Nix follows links, as root.
+        for part in store var var/nix var/nix/db var/nix/profiles; do
+          if [ ! -d "$instanceDir/$part" ] || [ -L "$instanceDir/$part" ]; then
+            fail "$instanceDir/$part is not a directory"
+          fi
+        done
         system=$(readlink "$instanceDir/var/nix/profiles/system")
         case $system in
           /*) ;;
@@ -470,6 +541,7 @@ let
         (set -o noclobber && echo "$uuid" > "$registerDir/owner.new")
         sync "$registerDir/owner.new"
         mv -fT "$registerDir/owner.new" "$registerDir/owner"
+        sync "$registerDir"
         echo "nix-storage: this instance owns $instanceDir now; stop it from Windows to boot from the disk"
         ;;
       disarm)

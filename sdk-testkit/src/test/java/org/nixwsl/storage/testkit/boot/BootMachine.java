@@ -125,12 +125,13 @@ final class BootMachine implements AutoCloseable {
   /** An instance that has started; its PID 1 may still wait for the disk. */
   NixContainer instance(String device, String preparation) {
     String node = device.isEmpty() ? ":" : node(device);
-    // Once in the life of the root disk, before its first start; the nodes anew at each start.
+    // Once in the life of the root disk, before its first start; the nodes anew at each start. WSL
+    // starts PID 1 with one variable, and no PATH.
     String start =
         node
             + "; if [ ! -e /etc/prepared ]; then . /etc/test-systems; touch /etc/prepared; "
             + preparation
-            + "; fi; exec /sbin/instance-init";
+            + "; fi; exec env -i container=docker /sbin/instance-init";
     NixContainer instance =
         new NixContainer(image)
             .sharingMounts(work.path().resolve("wsl"), "/mnt/wsl")

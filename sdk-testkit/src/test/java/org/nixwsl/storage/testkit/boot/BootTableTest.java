@@ -128,6 +128,19 @@ class BootTableTest {
         DISK,
         "is bound on /nix");
     String device = machine.attach();
+    machine.mount(device, "rw");
+    NixContainer instance = machine.instance(device, NOTHING);
+    facts(instance);
+    host(
+        "bash",
+        "-c",
+        "for size in 64k 1k; do dd if=/dev/zero of=$0/fill-$size bs=$size status=none; done; sync -f $0",
+        machine.mountPoint().toString());
+    restart(instance);
+    row(machine, "full to the last block", instance, DISK, "is bound on /nix");
+    machine.clear();
+
+    device = machine.attach();
     machine.mount(device, "ro");
     row(machine, "read-only", machine.instance(device, NOTHING), RESCUE, "is not writable");
     machine.clear();

@@ -16,8 +16,8 @@ let
   # A container's root has no UUID; a file of the test says one.
   tools = build "tools-${name}" ''
     mkdir -p $out/bin
-    for tool in cat cp date echo findmnt flock grep kill ln ls mkdir mknod mount mountpoint mv nix nix-env \
-      nix-store readlink rm sed sleep stat sync systemctl timeout touch true umount unshare; do
+    for tool in cat cp date echo findmnt flock grep kill ln ls mkdir mkfifo mknod mount mountpoint mv nix nix-env \
+      nix-store readlink rm sed sha256sum sleep stat sync systemctl timeout touch true umount unshare; do
       ln -s "$(type -P $tool)" $out/bin/$tool
     done
     printf '#!/bin/sh\n[ "$1" != -p ] || exec cat /etc/test-root-uuid\nexec /sbin/blkid "$@"\n' > $out/bin/blkid
