@@ -3,7 +3,6 @@ package org.nixwsl.storage.linux.copy;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -34,6 +33,7 @@ import org.nixwsl.storage.linux.copy.destination.TargetProbe;
 import org.nixwsl.storage.linux.copy.held.ChangedException;
 import org.nixwsl.storage.linux.copy.tree.LinkTable;
 import org.nixwsl.storage.linux.copy.tree.NodeMaker;
+import org.nixwsl.storage.linux.store.DirectoryEntries;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.NixLock;
 import org.nixwsl.storage.linux.store.NixLocks;
@@ -315,14 +315,14 @@ final class LinuxCopySession implements CopySession {
   }
 
   private void noteLeftOut() throws IOException {
-    try (DirectoryStream<Path> entries = Files.newDirectoryStream(parts.sourceStore())) {
-      for (Path entry : entries) {
-        String name = PathBytes.printable(PathBytes.ofName(entry));
-        if (!handled.containsKey(name) && !name.equals(LinksCopier.NAME)) {
-          parts.ledger().leftOut(Path.of("store").resolve(entry.getFileName()));
-        }
-      }
-    }
+    DirectoryEntries.each(
+        parts.sourceStore(),
+        entry -> {
+          String name = PathBytes.printable(PathBytes.ofName(entry));
+          if (!handled.containsKey(name) && !name.equals(LinksCopier.NAME)) {
+            parts.ledger().leftOut(Path.of("store").resolve(entry.getFileName()));
+          }
+        });
   }
 
   private static ConflictException collecting(NixStore source) {
