@@ -26,6 +26,9 @@ import org.nixwsl.storage.linux.copy.tree.NodeMaker;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.StoreContents;
 import org.nixwsl.storage.linux.store.StoreDatabase;
+import org.nixwsl.storage.linux.store.TreeSink;
+import org.nixwsl.storage.linux.store.TreeWalker;
+import org.nixwsl.storage.linux.store.UnreadableException;
 import org.nixwsl.storage.store.NixStore;
 import org.sqlite.ProgressHandler;
 import org.sqlite.SQLiteConfig;
@@ -108,6 +111,17 @@ final class DatabaseCopier {
     }
     finishLike(source.database(), staged.database());
     return StoreDatabase.of(staged).read(operation);
+  }
+
+  /** The directory of the database as it was written, by its bytes. */
+  CopiedPath written() throws IOException {
+    try {
+      TreeWalker.Walk walk =
+          new TreeWalker().walk(directory(staged), TreeSink.none(), operation, bytes -> {});
+      return new CopiedPath(walk.hash().orElseThrow(), walk.narSize(), walk.files(), walk.files());
+    } catch (UnreadableException e) {
+      throw new IOException(e.getMessage(), e);
+    }
   }
 
   /** Moves the staged copy into the target, durably; the database itself last. */
