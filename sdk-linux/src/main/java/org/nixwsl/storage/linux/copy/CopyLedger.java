@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListSet;
@@ -23,6 +24,10 @@ final class CopyLedger {
   private final Set<String> leftOut = new ConcurrentSkipListSet<>();
   private final Set<String> notes = new ConcurrentSkipListSet<>();
   private final Operation operation;
+  private volatile Optional<State> state = Optional.empty();
+
+  /** See {@link #state(CopiedPath, Set)}. */
+  record State(CopiedPath database, Set<String> profilesAndRoots) {}
 
   CopyLedger(Operation operation) {
     this.operation = operation;
@@ -57,6 +62,21 @@ final class CopyLedger {
   /** What {@link #extraLink} was told; a view. */
   Map<String, NarHash> extraLinks() {
     return Collections.unmodifiableMap(extraLinks);
+  }
+
+  /**
+   * The state is in the target, complete.
+   *
+   * @param database what was written as the directory of the database
+   * @param profilesAndRoots what {@link StateCopier#profilesAndRoots} gives of the source
+   */
+  void state(CopiedPath database, Set<String> profilesAndRoots) {
+    state = Optional.of(new State(database, Set.copyOf(profilesAndRoots)));
+  }
+
+  /** What {@link #state} was told last; empty before. */
+  Optional<State> state() {
+    return state;
   }
 
   /** Something is wrong with a store path in the source; the first thing found stands. */

@@ -26,7 +26,11 @@ import org.nixwsl.storage.linux.copy.tree.NodeMaker;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.StoreContents;
 import org.nixwsl.storage.linux.store.StoreDatabase;
+import org.nixwsl.storage.linux.store.TreeSink;
+import org.nixwsl.storage.linux.store.TreeWalker;
+import org.nixwsl.storage.linux.store.UnreadableException;
 import org.nixwsl.storage.store.NixStore;
+import org.sqlite.ProgressHandler;
 import org.sqlite.SQLiteConfig;
 import org.sqlite.SQLiteConnection;
 import org.sqlite.core.DB;
@@ -42,6 +46,9 @@ final class DatabaseCopier {
   private static final int BACKUP_RETRIES = 100;
   private static final int ALL_PAGES = -1;
   private static final int ATTEMPTS = 5;
+
+  /** Instructions of SQLite's machine, far below a millisecond. */
+  private static final int STEPS_BETWEEN_LOOKS = 1000;
 
   /** The database is copied apart, the others only describe it. */
   private static final List<String> SCHEMA_FILES = List.of("schema", "ca-schema");
@@ -99,10 +106,22 @@ final class DatabaseCopier {
       backUp();
       check();
     } catch (SQLException e) {
+      operation.checkCancelled();
       throw broken(String.valueOf(e.getMessage()), e);
     }
     finishLike(source.database(), staged.database());
     return StoreDatabase.of(staged).read(operation);
+  }
+
+  /** The directory of the database as it was written, by its bytes. */
+  CopiedPath written() throws IOException {
+    try {
+      TreeWalker.Walk walk =
+          new TreeWalker().walk(directory(staged), TreeSink.none(), operation, bytes -> {});
+      return new CopiedPath(walk.hash().orElseThrow(), walk.narSize(), walk.files(), walk.files());
+    } catch (UnreadableException e) {
+      throw new IOException(e.getMessage(), e);
+    }
   }
 
   /** Moves the staged copy into the target, durably; the database itself last. */
@@ -167,6 +186,16 @@ final class DatabaseCopier {
         Statement statement = connection.createStatement()) {
       // The file may be hostile: nothing that its schema names may run.
       statement.execute("pragma trusted_schema = 0");
+      // A check of a large database takes seconds.
+      ProgressHandler.setHandler(
+          connection,
+          STEPS_BETWEEN_LOOKS,
+          new ProgressHandler() {
+            @Override
+            protected int progress() {
+              return operation.cancelled() ? 1 : 0;
+            }
+          });
       try (ResultSet integrity = statement.executeQuery("pragma integrity_check(1)")) {
         if (!integrity.next() || !"ok".equals(integrity.getString(1))) {
           throw new SQLException("integrity_check: " + integrity.getString(1));

@@ -1,7 +1,6 @@
 package org.nixwsl.storage.linux.copy;
 
 import java.io.IOException;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -11,6 +10,7 @@ import org.nixwsl.storage.core.nar.NarHash;
 import org.nixwsl.storage.core.nar.NixBase32;
 import org.nixwsl.storage.linux.copy.tree.TreeWriter;
 import org.nixwsl.storage.linux.copy.tree.Workers;
+import org.nixwsl.storage.linux.store.DirectoryEntries;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.TreeWalker;
 import org.nixwsl.storage.linux.store.UnreadableException;
@@ -45,17 +45,17 @@ final class LinksCopier {
     if (!Files.isDirectory(target, LinkOption.NOFOLLOW_LINKS)) {
       parts.nodes().directory(target);
     }
-    try (DirectoryStream<Path> entries = Files.newDirectoryStream(source)) {
-      for (Path entry : entries) {
-        parts.operation().checkCancelled();
-        FileFacts facts = FileFacts.of(entry);
-        if ((facts.regular() || facts.symlink()) && isLinkName(entry)) {
-          parts.links().nameInLinks(entry, facts);
-        } else {
-          parts.ledger().leftOut(Path.of("store", NAME).resolve(entry.getFileName()));
-        }
-      }
-    }
+    DirectoryEntries.each(
+        source,
+        entry -> {
+          parts.operation().checkCancelled();
+          FileFacts facts = FileFacts.of(entry);
+          if ((facts.regular() || facts.symlink()) && isLinkName(entry)) {
+            parts.links().nameInLinks(entry, facts);
+          } else {
+            parts.ledger().leftOut(Path.of("store", NAME).resolve(entry.getFileName()));
+          }
+        });
   }
 
   /** Copies the names that no store path brought; returns when they are on the device. */

@@ -3,7 +3,6 @@ package org.nixwsl.storage.linux.copy;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -34,6 +33,7 @@ import org.nixwsl.storage.linux.copy.destination.TargetProbe;
 import org.nixwsl.storage.linux.copy.held.ChangedException;
 import org.nixwsl.storage.linux.copy.tree.LinkTable;
 import org.nixwsl.storage.linux.copy.tree.NodeMaker;
+import org.nixwsl.storage.linux.store.DirectoryEntries;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.NixLock;
 import org.nixwsl.storage.linux.store.NixLocks;
@@ -63,6 +63,7 @@ final class LinuxCopySession implements CopySession {
   private final PathCopier copier;
   private final LinksCopier links;
   private Map<String, StoreRow> handled = Map.of();
+  private Set<String> profilesAndRoots = Set.of();
   private Duration copying = Duration.ZERO;
   private Duration rereading = Duration.ZERO;
 
@@ -210,6 +211,7 @@ final class LinuxCopySession implements CopySession {
     }
     parts.fileSystem().sync(operation);
     operation.checkCancelled();
+    parts.ledger().state(database.written(), profilesAndRoots);
     database.place();
     state.finish();
     links.finish();
@@ -224,7 +226,7 @@ final class LinuxCopySession implements CopySession {
   /** Copies what is there now; whether nothing changed meanwhile. */
   private boolean round(StateCopier state, DatabaseCopier database, StageProgress progress)
       throws IOException, InterruptedException {
-    Set<String> before = state.profilesAndRoots();
+    profilesAndRoots = state.profilesAndRoots();
     state.copy();
     StoreContents staged = database.stage();
     boolean complete = catchUp(staged, progress);
@@ -232,14 +234,13 @@ final class LinuxCopySession implements CopySession {
         && staged
             .fingerprint()
             .equals(StoreDatabase.of(request.source()).read(operation).fingerprint())
-        && before.equals(state.profilesAndRoots());
+        && profilesAndRoots.equals(state.profilesAndRoots());
   }
 
   @Override
   public void prove(StageProgress progress) throws IOException, InterruptedException {
     long start = ticker.nanos();
-    new TargetProof(parts.targetStore(), parts.ledger(), processes, operation)
-        .run(request.target().database(), progress);
+    new TargetProof(request.target(), parts.ledger(), processes, operation).run(progress);
     rereading = rereading.plusNanos(ticker.nanos() - start);
   }
 
@@ -315,14 +316,14 @@ final class LinuxCopySession implements CopySession {
   }
 
   private void noteLeftOut() throws IOException {
-    try (DirectoryStream<Path> entries = Files.newDirectoryStream(parts.sourceStore())) {
-      for (Path entry : entries) {
-        String name = PathBytes.printable(PathBytes.ofName(entry));
-        if (!handled.containsKey(name) && !name.equals(LinksCopier.NAME)) {
-          parts.ledger().leftOut(Path.of("store").resolve(entry.getFileName()));
-        }
-      }
-    }
+    DirectoryEntries.each(
+        parts.sourceStore(),
+        entry -> {
+          String name = PathBytes.printable(PathBytes.ofName(entry));
+          if (!handled.containsKey(name) && !name.equals(LinksCopier.NAME)) {
+            parts.ledger().leftOut(Path.of("store").resolve(entry.getFileName()));
+          }
+        });
   }
 
   private static ConflictException collecting(NixStore source) {

@@ -18,6 +18,7 @@ import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.linux.copy.destination.CopyWorkspace;
 import org.nixwsl.storage.linux.copy.destination.TargetChecks;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.StoreDatabase;
@@ -79,6 +80,10 @@ public final class LinuxStoreHost implements StoreHost {
             : measure(request.source(), operation);
     List<Problem> problems = refusals(request, measure, operation);
     if (!problems.isEmpty()) {
+      // The target's own path is safe then, and the target is not the source.
+      if (problems.stream().allMatch(p -> p.code() == ErrorCode.TARGET_NOT_EMPTY)) {
+        CopyWorkspace.tidy(request.target());
+      }
       throw TargetChecks.asException(problems.get(0));
     }
     int threads = request.threads().orElse(defaultThreads());

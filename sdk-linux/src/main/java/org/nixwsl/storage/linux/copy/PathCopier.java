@@ -1,7 +1,6 @@
 package org.nixwsl.storage.linux.copy;
 
 import java.io.IOException;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -28,6 +27,7 @@ import org.nixwsl.storage.linux.copy.tree.LinkTable;
 import org.nixwsl.storage.linux.copy.tree.NodeMaker;
 import org.nixwsl.storage.linux.copy.tree.TreeWriter;
 import org.nixwsl.storage.linux.copy.tree.Workers;
+import org.nixwsl.storage.linux.store.DirectoryEntries;
 import org.nixwsl.storage.linux.store.StoreRow;
 import org.nixwsl.storage.linux.store.TreeWalker;
 import org.nixwsl.storage.linux.store.UnreadableException;
@@ -96,23 +96,23 @@ final class PathCopier {
     Map<String, String> done = workspace.doneBefore();
     Set<Long> inodesSeen = new HashSet<>();
     TreeWalker walker = new TreeWalker();
-    try (DirectoryStream<Path> entries = Files.newDirectoryStream(targetStore)) {
-      for (Path entry : entries) {
-        operation.checkCancelled();
-        String name = PathBytes.printable(PathBytes.ofName(entry));
-        if (name.equals(".links")) {
-          continue;
-        }
-        String hash = done.get(name);
-        Optional<CopiedPath> whole =
-            hash == null ? Optional.empty() : measured(walker, entry, hash, inodesSeen);
-        if (whole.isPresent()) {
-          ledger.copied(name, whole.get());
-        } else {
-          TreeRemoval.remove(entry);
-        }
-      }
-    }
+    DirectoryEntries.each(
+        targetStore,
+        entry -> {
+          operation.checkCancelled();
+          String name = PathBytes.printable(PathBytes.ofName(entry));
+          if (name.equals(LinksCopier.NAME)) {
+            return;
+          }
+          String hash = done.get(name);
+          Optional<CopiedPath> whole =
+              hash == null ? Optional.empty() : measured(walker, entry, hash, inodesSeen);
+          if (whole.isPresent()) {
+            ledger.copied(name, whole.get());
+          } else {
+            TreeRemoval.remove(entry);
+          }
+        });
     links.dropUnproven();
   }
 

@@ -122,8 +122,16 @@ final class StateCopier {
    * @throws ChangedException if something was replaced or vanished meanwhile
    */
   Set<String> profilesAndRoots() throws IOException {
+    return profilesAndRoots(source, checkpoint);
+  }
+
+  /**
+   * {@link #profilesAndRoots()} of any directory that holds {@code var}. A copy gives the same as
+   * its source: what is not copied is not in it.
+   */
+  static Set<String> profilesAndRoots(Path top, Checkpoint checkpoint) throws IOException {
     Listing listing = new Listing();
-    StateWalk.walk(source, VAR::equals, listing, checkpoint);
+    StateWalk.walk(top, VAR::equals, listing, checkpoint);
     return listing.all;
   }
 
@@ -150,8 +158,7 @@ final class StateCopier {
 
     @Override
     public void other(Path place, HeldDirectory in, FileFacts facts) throws IOException {
-      boolean plain = facts.regular() || facts.symlink();
-      if (!plain || !belongs(place)) {
+      if (!belongs(place, facts)) {
         ledger.leftOut(place);
         return;
       }
@@ -188,7 +195,10 @@ final class StateCopier {
     }
   }
 
-  private static boolean belongs(Path place) {
+  private static boolean belongs(Path place, FileFacts facts) {
+    if (!facts.regular() && !facts.symlink()) {
+      return false;
+    }
     String name = PathBytes.printable(PathBytes.ofName(place));
     if (place.getNameCount() == 1) {
       return INSTALLER.contains(name) || name.startsWith(INSTALLER_HOOK);
@@ -239,7 +249,7 @@ final class StateCopier {
 
     @Override
     public void other(Path place, HeldDirectory in, FileFacts facts) throws IOException {
-      if (LISTED.stream().noneMatch(place::startsWith)) {
+      if (LISTED.stream().noneMatch(place::startsWith) || !belongs(place, facts)) {
         return;
       }
       String line = PathBytes.printable(place);

@@ -6,7 +6,11 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.nar.NarHash;
 import org.nixwsl.storage.core.process.Command;
@@ -23,6 +27,7 @@ import org.nixwsl.storage.linux.copy.tree.Workers;
 import org.nixwsl.storage.linux.machine.MountTable;
 import org.nixwsl.storage.linux.store.StoreRow;
 import org.nixwsl.storage.linux.store.UnreadableException;
+import org.nixwsl.storage.store.NixStore;
 import org.nixwsl.storage.store.StoreFinding;
 import org.nixwsl.storage.store.Verdict;
 
@@ -31,102 +36,140 @@ final class TargetProof {
   /** Direct reads wait for the device one by one: only their number keeps it busy. */
   private static final int READERS = 16;
 
-  private final Path targetStore;
+  private final NixStore target;
   private final CopyLedger ledger;
   private final ProcessRunner processes;
   private final Operation operation;
 
-  TargetProof(Path targetStore, CopyLedger ledger, ProcessRunner processes, Operation operation) {
-    this.targetStore = targetStore;
+  TargetProof(NixStore target, CopyLedger ledger, ProcessRunner processes, Operation operation) {
+    this.target = target;
     this.ledger = ledger;
     this.processes = processes;
     this.operation = operation;
   }
 
   /**
-   * Reads back everything that was copied.
+   * A tree to read back.
    *
-   * @param probe a file in the target that is not empty
+   * @param shown its path as in a finding
+   * @param place where it is
+   * @param hash its NAR hash as it was written
+   */
+  private record Due(String shown, Path place, NarHash hash) {}
+
+  /**
+   * Reads back everything that was copied: store paths, {@code .links} and the database as what
+   * they hold, profiles and roots as what they point to.
+   *
    * @throws IntegrityException {@code TARGET_DAMAGED}; what differed is removed, so that the next
    *     call copies it again
    */
-  void run(Path probe, StageProgress progress) throws IOException, InterruptedException {
-    Map<String, NarHash> expected = new ConcurrentSkipListMap<>(ledger.extraLinks());
+  void run(StageProgress progress) throws IOException, InterruptedException {
+    CopyLedger.State state =
+        ledger
+            .state()
+            .orElseThrow(() -> new IllegalStateException("state is copied before it is proven"));
+    List<Due> trees = new ArrayList<>();
+    Path databases = Objects.requireNonNull(target.database().getParent());
+    trees.add(new Due("/nix/var/nix/db", databases, state.database().hash()));
     List<Map.Entry<String, CopiedPath>> paths = new ArrayList<>(ledger.copied().entrySet());
     paths.sort(
         Comparator.comparingLong((Map.Entry<String, CopiedPath> p) -> p.getValue().narBytes())
             .reversed());
-    List<String> names = new ArrayList<>();
-    for (Map.Entry<String, CopiedPath> path : paths) {
-      names.add(path.getKey());
-      expected.put(path.getKey(), path.getValue().hash());
-    }
-    names.addAll(ledger.extraLinks().keySet());
-    progress.expect(paths.stream().mapToLong(p -> p.getValue().narBytes()).sum(), names.size());
-    boolean direct = DeviceHasher.direct(probe);
+    paths.forEach(path -> trees.add(inStore(path.getKey(), path.getValue().hash())));
+    ledger.extraLinks().forEach((name, hash) -> trees.add(inStore(name, hash)));
+    progress.expect(
+        state.database().narBytes() + paths.stream().mapToLong(p -> p.getValue().narBytes()).sum(),
+        trees.size());
+    boolean direct = DeviceHasher.direct(target.database());
     if (!direct || onLoopDevice()) {
       dropCache();
     }
-    Map<String, StoreFinding> damaged = new ConcurrentSkipListMap<>();
+    Map<Due, StoreFinding> damaged = new ConcurrentHashMap<>();
     Workers.each(
-        names,
+        trees,
         READERS,
         () -> new DeviceHasher(direct),
-        (name, hasher) -> {
-          String found = hash(name, hasher, progress);
-          String due = String.valueOf(expected.get(name));
-          if (!found.equals(due)) {
-            damaged.put(name, finding(name, due, found));
+        (due, hasher) -> {
+          String found = hash(due.place(), hasher, progress);
+          if (!found.equals(due.hash().toString())) {
+            damaged.put(due, finding(due.shown(), due.hash().toString(), found));
           }
           progress.advance(0, 1);
         });
-    if (!damaged.isEmpty()) {
-      throw damaged(damaged);
+    List<StoreFinding> findings = new ArrayList<>(damaged.values());
+    profilesAndRoots(state.profilesAndRoots()).ifPresent(findings::add);
+    if (!findings.isEmpty()) {
+      throw damaged(damaged.keySet(), findings);
     }
   }
 
-  private String hash(String name, DeviceHasher hasher, StageProgress progress) {
+  private Due inStore(String name, NarHash hash) {
+    return new Due(StoreRow.LOGICAL_PREFIX + name, target.storeDirectory().resolve(name), hash);
+  }
+
+  private String hash(Path tree, DeviceHasher hasher, StageProgress progress) {
     try {
-      return hasher
-          .hash(targetStore.resolve(name), operation, bytes -> progress.advance(bytes, 0))
-          .toString();
+      return hasher.hash(tree, operation, bytes -> progress.advance(bytes, 0)).toString();
     } catch (UnreadableException | IOException e) {
       operation.checkCancelled();
       return "an error: " + e.getMessage();
     }
   }
 
-  private StoreFinding finding(String name, String due, String found) {
+  /** These belong to users, who may be at work: no file of theirs is opened. */
+  private Optional<StoreFinding> profilesAndRoots(Set<String> due) {
+    Set<String> found;
+    try {
+      found = StateCopier.profilesAndRoots(target.directory(), operation::checkCancelled);
+    } catch (IOException e) {
+      operation.checkCancelled();
+      return Optional.of(
+          finding("/nix/var/nix", "profiles and roots", "an error: " + e.getMessage()));
+    }
+    for (String line : new TreeSet<>(due)) {
+      if (!found.contains(line)) {
+        return Optional.of(finding("/nix/var/nix", line, "something else"));
+      }
+    }
+    found.removeAll(due);
+    return found.stream()
+        .findFirst()
+        .map(line -> finding("/nix/var/nix", "nothing of that name", line));
+  }
+
+  private StoreFinding finding(String shown, String due, String found) {
     StoreFinding finding =
         new StoreFinding(
-            StoreRow.LOGICAL_PREFIX + name,
+            shown,
             Verdict.MODIFIED,
             "read back from the target: expected " + due + ", found " + found);
     operation.found(finding);
     return finding;
   }
 
-  private IntegrityException damaged(Map<String, StoreFinding> damaged) throws IOException {
-    for (String name : damaged.keySet()) {
-      TreeRemoval.remove(targetStore.resolve(name));
+  private IntegrityException damaged(Set<Due> trees, List<StoreFinding> findings)
+      throws IOException {
+    for (Due tree : trees) {
+      TreeRemoval.remove(tree.place());
     }
     return new IntegrityException(
         Problem.of(
                 ErrorCode.TARGET_DAMAGED,
-                damaged.size()
-                    + " store paths below "
-                    + PathBytes.printable(targetStore)
+                findings.size()
+                    + " things (store paths, the database, profiles and roots) below "
+                    + PathBytes.printable(target.directory())
                     + " came back from the device with other contents than were written.",
-                "Look at the kernel's messages about the device; call again to copy these paths"
-                    + " once more.")
+                "Look at the kernel's messages about the device; call again to copy them once"
+                    + " more.")
             .leaving(StateLeft.RESUMABLE),
-        List.copyOf(damaged.values()));
+        findings.stream().sorted(Comparator.comparing(StoreFinding::path)).toList());
   }
 
   /** A direct read ends in the cache of the file that the device stands on. */
   private boolean onLoopDevice() throws IOException {
     return MountTable.ofThisProcess()
-        .carrying(targetStore.toRealPath())
+        .carrying(target.directory().toRealPath())
         .map(MountTable.Mount::onLoopDevice)
         .orElse(false);
   }

@@ -72,6 +72,39 @@ class CopyHazardsTest {
   }
 
   @Test
+  void tidiesWhatACopyLeftThatWasKilledAfterItsEnd() throws IOException {
+    inSession(
+        (session, progress) -> {
+          session.copyPaths(progress);
+          session.copyState(progress);
+        });
+    Path workspace = target.directory().resolve(".nixwsl-copy");
+    Path id = Files.writeString(target.directory().resolve(".nix-storage-id"), "id");
+    refused(ErrorCode.TARGET_NOT_EMPTY, target);
+    assertThat(workspace).as("left after the id was written").doesNotExist();
+    Files.delete(id);
+    CopyBench.assertSame(source, target);
+
+    Files.createDirectory(
+        workspace,
+        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    Files.createFile(workspace.resolve("lock"));
+    refused(ErrorCode.TARGET_NOT_EMPTY, target);
+    assertThat(workspace).as("left after the journal was removed").doesNotExist();
+    CopyBench.assertSame(source, target);
+  }
+
+  @Test
+  void leavesTheWorkspaceOfAnotherUserAlone() throws IOException {
+    Path workspace = Files.createDirectories(target.directory().resolve(".nixwsl-copy"));
+    Files.writeString(workspace.resolve("theirs"), "theirs");
+    Files.writeString(target.directory().resolve(".nix-storage-id"), "id");
+    Files.setAttribute(workspace, "unix:uid", 1234);
+    refused(ErrorCode.TARGET_NOT_EMPTY, target);
+    assertThat(workspace.resolve("theirs")).hasContent("theirs");
+  }
+
+  @Test
   void copiesAPathAgainThatWasBuiltAnewSinceTheLastCall() throws Exception {
     inSession((session, progress) -> session.copyPaths(progress));
     String row;

@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributeView;
 import java.nio.file.attribute.FileTime;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -234,6 +235,50 @@ class CopyTest {
                     }));
     assertThat(damaged.code()).isEqualTo(ErrorCode.TARGET_DAMAGED);
     assertThat(damaged.findings()).isNotEmpty();
+    CopyBench.copy(source, target);
+    CopyBench.assertSame(source, target);
+  }
+
+  @Test
+  void refusesADatabaseThatComesBackWrong() throws Exception {
+    assertFoundDamaged("/nix/var/nix/db", () -> flipFirstByte(target.database()));
+  }
+
+  @Test
+  void refusesARootThatComesBackWrong() throws Exception {
+    Path root = Path.of("gcroots", "result");
+    Files.createSymbolicLink(source.stateDirectory().resolve(root), Path.of("/home/a/result"));
+    assertFoundDamaged(
+        "/nix/var/nix",
+        () -> {
+          Path copy = target.stateDirectory().resolve(root);
+          FileTime time = Files.getLastModifiedTime(copy, LinkOption.NOFOLLOW_LINKS);
+          Files.delete(copy);
+          Files.createSymbolicLink(copy, Path.of("/home/b/result"));
+          Files.getFileAttributeView(copy, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
+              .setTimes(time, time, null);
+        });
+  }
+
+  private interface Harm {
+    void done() throws IOException;
+  }
+
+  /** Harms a finished copy before it is read back; the next call has to mend it. */
+  private void assertFoundDamaged(String where, Harm harm) throws IOException {
+    IntegrityException damaged =
+        assertThrows(
+            IntegrityException.class,
+            () ->
+                inSession(
+                    (session, progress) -> {
+                      session.copyPaths(progress);
+                      session.copyState(progress);
+                      harm.done();
+                      session.prove(progress);
+                    }));
+    assertThat(damaged.code()).isEqualTo(ErrorCode.TARGET_DAMAGED);
+    assertThat(damaged.findings().stream().map(StoreFinding::path)).containsExactly(where);
     CopyBench.copy(source, target);
     CopyBench.assertSame(source, target);
   }

@@ -4,7 +4,6 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
-import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -14,6 +13,7 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -26,6 +26,7 @@ import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.linux.store.DirectoryEntries;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.NixStore;
@@ -243,17 +244,59 @@ public final class CopyWorkspace implements AutoCloseable {
 
   /** Removes the workspace: what is in the target is no longer an unfinished copy. Closes it. */
   public void remove() throws IOException, InterruptedException {
-    // The journal goes last: as long as it is there, another call can end what was cut short here.
-    try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
-      for (Path entry : entries) {
-        if (!entry.equals(directory.resolve(JOURNAL))) {
-          TreeRemoval.remove(entry);
-        }
-      }
-    }
+    // As long as the journal is there, another call can end what was cut short here; as long as the
+    // lock is there, it cannot begin meanwhile. What is left without the journal is tidied.
+    Set<Path> last = Set.of(directory.resolve(JOURNAL), directory.resolve(LOCK));
+    DirectoryEntries.each(
+        directory,
+        entry -> {
+          if (!last.contains(entry)) {
+            TreeRemoval.remove(entry);
+          }
+        });
+    TreeRemoval.remove(directory.resolve(JOURNAL));
+    DurableFiles.forceDirectory(directory);
     TreeRemoval.remove(directory);
     DurableFiles.forceDirectory(target);
     close();
+  }
+
+  /**
+   * Removes what a copy left that came to its end and was killed before it had removed its
+   * workspace. Does nothing to a target that may still be taken up, is in use, or is not ours. For
+   * targets only whose path nobody else can change.
+   */
+  public static void tidy(NixStore target) throws IOException, InterruptedException {
+    Path directory = target.directory().resolve(DIRECTORY);
+    if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)
+        || !isOurs(directory)
+        || !cameToItsEnd(target, directory)) {
+      return;
+    }
+    Object key = Files.readAttributes(directory, "unix:dev,ino", LinkOption.NOFOLLOW_LINKS);
+    if (!OPEN_HERE.add(key)) {
+      return;
+    }
+    try (FileChannel lock =
+        FileChannel.open(
+            directory.resolve(LOCK), StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS)) {
+      if (lock.tryLock() != null) {
+        TreeRemoval.remove(directory);
+        DurableFiles.forceDirectory(target.directory());
+      }
+    } catch (NoSuchFileException removedByAnother) {
+      // The lock goes last: the directory is empty, or about to be.
+      LOG.debug("{} is being removed already", directory, removedByAnother);
+    } finally {
+      OPEN_HERE.remove(key);
+    }
+  }
+
+  /** The id comes after everything else, and the journal goes only then, or when there is no id. */
+  private static boolean cameToItsEnd(NixStore target, Path workspace) throws IOException {
+    return Files.exists(target.directory().resolve(ID_FILE), LinkOption.NOFOLLOW_LINKS)
+        || (Files.exists(target.database(), LinkOption.NOFOLLOW_LINKS)
+            && onlyHolds(workspace, Set.of(LOCK)));
   }
 
   private static void lockOrRefuse(FileChannel lock, NixStore target) throws IOException {
@@ -314,14 +357,11 @@ public final class CopyWorkspace implements AutoCloseable {
   }
 
   private static boolean onlyHolds(Path directory, Set<String> names) throws IOException {
-    try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
-      for (Path entry : entries) {
-        if (!names.contains(PathBytes.printable(PathBytes.ofName(entry)))) {
-          return false;
-        }
-      }
-    }
-    return true;
+    Set<String> others = new HashSet<>();
+    DirectoryEntries.each(
+        directory, entry -> others.add(PathBytes.printable(PathBytes.ofName(entry))));
+    others.removeAll(names);
+    return others.isEmpty();
   }
 
   private static void makePrivateDirectory(Path directory) throws IOException {

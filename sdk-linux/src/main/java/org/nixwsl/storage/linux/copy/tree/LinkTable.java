@@ -1,7 +1,6 @@
 package org.nixwsl.storage.linux.copy.tree;
 
 import java.io.IOException;
-import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -18,6 +17,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.linux.store.DirectoryEntries;
 import org.nixwsl.storage.linux.store.FileFacts;
 
 /**
@@ -216,13 +216,13 @@ public final class LinkTable {
   }
 
   private static void dropUnproven(Path directory) throws IOException {
-    try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
-      for (Path entry : entries) {
-        if (FileFacts.of(entry).links() == 1) {
-          Files.delete(entry);
-        }
-      }
-    }
+    DirectoryEntries.each(
+        directory,
+        entry -> {
+          if (FileFacts.of(entry).links() == 1) {
+            Files.delete(entry);
+          }
+        });
   }
 
   /**
