@@ -17,6 +17,9 @@ import org.nixwsl.storage.core.run.Ticker;
  * hand.
  */
 public final class GuestMain {
+  /** The status of a guest whose host no longer reads; nobody sees it but a process list. */
+  private static final int ABANDONED = 3;
+
   private GuestMain() {}
 
   /** Serves the host on standard input and output; takes no arguments. */
@@ -33,7 +36,8 @@ public final class GuestMain {
               platform.storeHost(processes, ticker),
               platform.verifier(processes, ticker),
               ticker,
-              GuestServer.SILENCE)
+              GuestServer.SILENCE,
+              () -> Runtime.getRuntime().halt(ABANDONED))
           .serve(new FileInputStream(FileDescriptor.in), protocol);
     }
     // A reader that waits for the host must not keep this alive.

@@ -10,6 +10,11 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
 import org.nixwsl.storage.core.escape.ShText;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.process.RunningProcess;
@@ -18,6 +23,8 @@ import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Brings the guest program to where it works and starts it there. The jar goes through the same
@@ -25,6 +32,8 @@ import org.nixwsl.storage.error.Problem;
  * is shared between host and guest, and nothing stays. Thread-safe.
  */
 public final class GuestLauncher {
+  private static final Logger LOG = LoggerFactory.getLogger(GuestLauncher.class);
+
   /** NixOS keeps its programs in the first, other distributions in the rest. */
   private static final String PATH =
       "/run/current-system/sw/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -69,12 +78,8 @@ public final class GuestLauncher {
     RunningProcess process = shell.start(script(size, digest(jar)));
     boolean met = false;
     try {
-      try {
-        deliver(size, process.input());
-      } catch (IOException e) {
-        // It ended before it had all; why is what it said, which meeting it tells.
-        operation.checkCancelled();
-      }
+      deliver(size, process, operation);
+      operation.checkCancelled();
       GuestClient client = GuestClient.meet(process, shell.place(), ticker, operation);
       met = true;
       return client;
@@ -85,7 +90,41 @@ public final class GuestLauncher {
     }
   }
 
-  private void deliver(long size, OutputStream to) throws IOException {
+  /**
+   * On a thread of its own: a shell that hangs does not read, and nothing interrupts a write to a
+   * pipe but the end of the one that reads it.
+   */
+  private void deliver(long size, RunningProcess process, Operation operation)
+      throws IOException, InterruptedException {
+    AtomicLong sentAt = new AtomicLong(ticker.nanos());
+    FutureTask<Boolean> delivery = new FutureTask<>(() -> send(size, process.input(), sentAt));
+    Thread thread = new Thread(delivery, "nixwsl-jar");
+    thread.setDaemon(true);
+    thread.start();
+    while (true) {
+      try {
+        if (!delivery.get(100, TimeUnit.MILLISECONDS)) {
+          LOG.debug("the shell in {} ended before it had the guest program", shell.place());
+        }
+        return;
+      } catch (TimeoutException notYet) {
+        operation.checkCancelled();
+        if (ticker.nanos() - sentAt.get() > GuestClient.SILENCE.toNanos()) {
+          throw stuck(process);
+        }
+      } catch (ExecutionException e) {
+        throw new IOException("Cannot read the guest program " + PathBytes.printable(jar), e);
+      }
+    }
+  }
+
+  /**
+   * Writes the jar.
+   *
+   * @return false if the other side ended before it had all; why is what it said, which meeting it
+   *     tells
+   */
+  private boolean send(long size, OutputStream to, AtomicLong sentAt) throws IOException {
     try (InputStream from = Files.newInputStream(jar)) {
       byte[] buffer = new byte[1 << 16];
       long left = size;
@@ -94,11 +133,33 @@ public final class GuestLauncher {
         if (n < 0) {
           throw new IOException("The guest program became shorter while it was read");
         }
-        to.write(buffer, 0, n);
         left -= n;
+        try {
+          to.write(buffer, 0, n);
+          if (left == 0) {
+            to.flush();
+          }
+        } catch (IOException e) {
+          LOG.debug("nobody reads the guest program any more", e);
+          return false;
+        }
+        sentAt.set(ticker.nanos());
       }
-      to.flush();
     }
+    return true;
+  }
+
+  private EnvironmentException stuck(RunningProcess process) {
+    String said = process.complaints().strip();
+    return new EnvironmentException(
+        Problem.of(
+                ErrorCode.GUEST_LOST,
+                "The shell in "
+                    + shell.place()
+                    + " does not take the program that is to work there."
+                    + (said.isEmpty() ? "" : " It said: " + said),
+                "Look whether that place still runs, and call again.")
+            .mayGoAway());
   }
 
   private static String digest(Path file) throws IOException {
@@ -117,7 +178,10 @@ public final class GuestLauncher {
   /**
    * The program of the other side. {@code head -c} reads no byte more than it is told to, so that
    * what follows the jar is left for the guest. Java is not put in the shell's place: the shell
-   * outlives it to remove the directory.
+   * outlives it to remove the directory. A guest lives for seconds and spends most of a small copy
+   * on compiling itself, and less of it where hot methods are inlined less: FreqInlineSize (325
+   * bytes of bytecode by default) at 100 saves about a second on two cores, see
+   * docs/performance.md.
    */
   private String script(long size, String sha256) {
     String wanted = java.map(ShText::quoted).orElse("$(command -v java || true)");
@@ -140,7 +204,7 @@ public final class GuestLauncher {
         "if ! printf '%s  %s\\n' " + sha256 + " \"$dir/guest.jar\" | sha256sum -c --status; then",
         "  echo 'the guest program was damaged on its way' >&2; exit 1",
         "fi",
-        "\"$java\" -XX:+UseSerialGC -Xshare:auto -Xlog:disable -Xlog:all=warning:stderr"
+        "\"$java\" -XX:+UseSerialGC -XX:FreqInlineSize=100 -Xshare:auto -Xlog:disable -Xlog:all=warning:stderr"
             + " -Dslf4j.internal.verbosity=ERROR -Djava.io.tmpdir=\"$dir\" -jar \"$dir/guest.jar\"",
         "");
   }

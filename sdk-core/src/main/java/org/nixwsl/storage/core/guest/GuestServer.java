@@ -58,21 +58,30 @@ public final class GuestServer {
   private final StoreVerifier verifier;
   private final Ticker ticker;
   private final Duration silence;
+  private final Runnable abandoned;
   private final BlockingQueue<Call> calls = new LinkedBlockingQueue<>(WAITING_CALLS);
   private final CancellationToken gone = new CancellationToken();
   private volatile long heardAt;
-  private volatile @Nullable Call underWay;
+
+  // Guarded by this: a cancellation may come before its call is begun.
+  private @Nullable Call underWay;
+  private long cancelledUpTo = -1;
 
   /**
    * A guest that works with these.
    *
    * @param silence how long nothing may be heard from the host; {@link #SILENCE}
+   * @param abandoned ends the program. Run when the host is silent for twice as long: the guest
+   *     then waits for a host that reads nothing, in a write that nothing interrupts, and holds its
+   *     locks
    */
-  public GuestServer(StoreHost host, StoreVerifier verifier, Ticker ticker, Duration silence) {
+  public GuestServer(
+      StoreHost host, StoreVerifier verifier, Ticker ticker, Duration silence, Runnable abandoned) {
     this.host = host;
     this.verifier = verifier;
     this.ticker = ticker;
     this.silence = silence;
+    this.abandoned = abandoned;
   }
 
   private record Call(
@@ -88,14 +97,19 @@ public final class GuestServer {
   public void serve(InputStream in, OutputStream out) throws InterruptedException {
     GuestLines lines = new GuestLines(in, out);
     heardAt = ticker.nanos();
+    // Two threads: where the host reads nothing, the heartbeat is stuck in its write, and that is
+    // when the silence has to be noticed.
     ScheduledExecutorService timer =
-        Executors.newSingleThreadScheduledExecutor(task -> daemon(task, "nixwsl-heartbeat"));
+        Executors.newScheduledThreadPool(2, task -> daemon(task, "nixwsl-heartbeat"));
     try {
       lines.send(object("guest", "nixwsl", "protocol", GuestWire.PROTOCOL));
       daemon(() -> listen(lines), "nixwsl-host").start();
-      ScheduledFuture<?> unused = // it ends with the timer
-          timer.scheduleAtFixedRate(
-              () -> beat(lines), 0, HEARTBEAT.toMillis() / 5, TimeUnit.MILLISECONDS);
+      long second = HEARTBEAT.toMillis() / 5;
+      ScheduledFuture<?> beats = // both end with the timer
+          timer.scheduleAtFixedRate(() -> beat(lines), 0, second, TimeUnit.MILLISECONDS);
+      ScheduledFuture<?> watch =
+          timer.scheduleAtFixedRate(this::watch, second, second, TimeUnit.MILLISECONDS);
+      LOG.debug("serving with {} and {}", beats, watch);
       for (Call call = next(); call != null; call = next()) {
         handle(call, lines);
       }
@@ -144,14 +158,15 @@ public final class GuestServer {
     }
   }
 
-  private void cancel(long id) {
+  private synchronized void cancel(long id) {
+    cancelledUpTo = Math.max(cancelledUpTo, id);
     Call call = underWay;
     if (call != null && call.id() <= id) { // the copy that a step belongs to began before it
       call.token().cancel();
     }
   }
 
-  private void hostIsGone() {
+  private synchronized void hostIsGone() {
     gone.cancel();
     Call call = underWay;
     if (call != null) {
@@ -159,11 +174,18 @@ public final class GuestServer {
     }
   }
 
-  private void beat(GuestLines lines) {
-    if (ticker.nanos() - heardAt > silence.toNanos()) {
+  private void watch() {
+    long silent = ticker.nanos() - heardAt;
+    if (silent > silence.toNanos()) {
       LOG.warn("nothing was heard from the host for {}", silence);
       hostIsGone();
     }
+    if (silent > 2 * silence.toNanos()) {
+      abandoned.run();
+    }
+  }
+
+  private void beat(GuestLines lines) {
     try {
       lines.send(object("alive", true));
     } catch (IOException e) {
@@ -299,9 +321,9 @@ public final class GuestServer {
     return object();
   }
 
-  private void begun(Call call) {
+  private synchronized void begun(Call call) {
     underWay = call;
-    if (gone.cancelled()) {
+    if (gone.cancelled() || call.id() <= cancelledUpTo) {
       call.token().cancel();
     }
   }

@@ -50,12 +50,11 @@ public final class RunningProcess implements AutoCloseable {
   /** Closes its standard input, gives it a moment to end by itself, then kills it. Idempotent. */
   @Override
   public void close() {
-    try {
-      process.getOutputStream().close();
-    } catch (IOException e) {
-      // The program is gone or going: there is nobody left to tell.
-      process.destroy();
-    }
+    // Not on this thread: closing waits for a writer, and that one for a program that does not
+    // read.
+    Thread closer = new Thread(this::closeInput, "nixwsl-stdin");
+    closer.setDaemon(true);
+    closer.start();
     boolean interrupted = false;
     try {
       process.waitFor(2, TimeUnit.SECONDS);
@@ -65,6 +64,15 @@ public final class RunningProcess implements AutoCloseable {
     ProcessRunner.killTree(process);
     if (interrupted) {
       Thread.currentThread().interrupt();
+    }
+  }
+
+  private void closeInput() {
+    try {
+      process.getOutputStream().close();
+    } catch (IOException e) {
+      // The program is gone or going: there is nobody left to tell.
+      process.destroy();
     }
   }
 }

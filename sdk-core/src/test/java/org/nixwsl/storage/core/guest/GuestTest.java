@@ -12,12 +12,14 @@ import java.nio.channels.Channels;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.Pipe;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
@@ -26,6 +28,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.nixwsl.storage.RunOptions;
@@ -33,6 +36,7 @@ import org.nixwsl.storage.StoreVerifier;
 import org.nixwsl.storage.core.guest.GuestClient.Listener;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.platform.StoreHost;
+import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.StageProgress;
 import org.nixwsl.storage.core.run.Ticker;
@@ -72,6 +76,8 @@ class GuestTest {
   private final CancellationToken token = new CancellationToken();
   private final List<AutoCloseable> open = new ArrayList<>();
   private Duration silence = Duration.ofSeconds(60);
+  private final CountDownLatch halted = new CountDownLatch(1);
+  @TempDir private Path folder;
   private @Nullable Thread server;
 
   @AfterEach
@@ -315,6 +321,111 @@ class GuestTest {
   }
 
   @Test
+  void aCancellationThatIsReadBeforeItsCallIsBegunIsNotLost() throws Exception {
+    host.measureTakes = new CountDownLatch(1);
+    Pipes pipes = new Pipes();
+    serve(pipes);
+    GuestLines lines = new GuestLines(pipes.toHost(), pipes.fromHost());
+    lines.send(object("id", 1, "call", "measure", "arguments", measured()));
+    lines.send(object("id", 2, "call", "begin", "arguments", GuestWire.copyRequest(COPY)));
+    lines.send(object("id", 3, "call", "copyPaths", "arguments", object()));
+    lines.send(object("cancel", 3));
+    lines.send(object("id", 4, "call", "close", "arguments", object()));
+    assertThat(host.inMeasure.await(20, TimeUnit.SECONDS)).isTrue();
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+    while (!host.measuredIsCancelled() && System.nanoTime() < end) {
+      Thread.onSpinWait(); // until the cancellation was read: it ends the earlier call as well
+    }
+    Objects.requireNonNull(host.measureTakes).countDown();
+
+    assertThat(answer(lines, 3)).containsKey("error");
+    assertThat(host.steps).doesNotContain("copyPaths");
+  }
+
+  @Test
+  void aGuestWhoseHostReadsNothingIsEndedThoughItIsStuckInAWrite() throws Exception {
+    silence = Duration.ofMillis(300);
+    host.problems =
+        List.of(Problem.of(ErrorCode.NO_SPACE, "x".repeat(900_000), "more than any pipe holds"));
+    Pipes pipes = new Pipes();
+    serve(pipes);
+    new GuestLines(pipes.toHost(), pipes.fromHost())
+        .send(
+            object(
+                "id",
+                1,
+                "call",
+                "refusals",
+                "arguments",
+                object(
+                    "request",
+                    GuestWire.copyRequest(COPY),
+                    "measure",
+                    GuestWire.measure(host.measure))));
+
+    assertThat(halted.await(20, TimeUnit.SECONDS)).as("the guest was ended").isTrue();
+  }
+
+  @Test
+  void aShellThatHangsBeforeItTakesTheProgramIsLeftWhenTheCallerCancels() throws Exception {
+    Path jar = Files.write(folder.resolve("guest.jar"), new byte[1 << 20]);
+    GuestLauncher launcher =
+        new GuestLauncher(
+            new ProgramShell(
+                new ProcessRunner(), "a shell", List.of("sh", "-c", "exec sleep 300", "sh")),
+            jar,
+            Optional.empty(),
+            Ticker.system());
+    Thread canceller =
+        new Thread(
+            () -> {
+              try {
+                Ticker.system().pause(Duration.ofMillis(300));
+                token.cancel();
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+              }
+            });
+    canceller.start();
+
+    assertThatThrownBy(() -> new GuestStoreHost(launcher).measure(STORE, operation()))
+        .isInstanceOf(OperationCancelledException.class);
+  }
+
+  private Operation operation() {
+    Operation[] operation = new Operation[1];
+    run(
+        op -> {
+          operation[0] = op;
+          return object();
+        });
+    return operation[0];
+  }
+
+  private static Map<String, Object> answer(GuestLines lines, long id) throws IOException {
+    while (true) {
+      Map<String, Object> message = GuestLines.parse(Objects.requireNonNull(lines.line()));
+      boolean is = Long.valueOf(id).equals(asLong(message.get("id")));
+      if (is && (message.containsKey("result") || message.containsKey("error"))) {
+        return message;
+      }
+    }
+  }
+
+  private static @Nullable Long asLong(@Nullable Object number) {
+    return number instanceof Number n ? n.longValue() : null;
+  }
+
+  private void halt(Pipes pipes) {
+    try {
+      pipes.up.sink().close();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    halted.countDown();
+  }
+
+  @Test
   void anotherVersionOfTheProtocolIsRefused() throws Exception {
     assertThatThrownBy(() -> meets("{\"guest\":\"nixwsl\",\"protocol\":99}\n"))
         .isInstanceOf(EnvironmentException.class)
@@ -428,7 +539,7 @@ class GuestTest {
         new Thread(
             () -> {
               try {
-                new GuestServer(host, host, Ticker.system(), silence)
+                new GuestServer(host, host, Ticker.system(), silence, () -> halt(pipes))
                     .serve(pipes.inGuest(), pipes.outOfGuest());
                 pipes.up.sink().close();
               } catch (IOException | InterruptedException e) {
@@ -495,6 +606,9 @@ class GuestTest {
     private final CountDownLatch closed = new CountDownLatch(1);
     private Measure measure = new Measure(0, 0, 0, 0);
     private List<Problem> problems = List.of();
+    private final CountDownLatch inMeasure = new CountDownLatch(1);
+    private volatile @Nullable Operation measuring;
+    private @Nullable CountDownLatch measureTakes;
     private boolean waitsInCopy;
     private @Nullable StorageSdkException failure;
     private @Nullable StoreFinding found;
@@ -505,7 +619,12 @@ class GuestTest {
     private volatile @Nullable EnvironmentException seenByCaller;
 
     @Override
-    public Measure measure(NixStore store, Operation operation) {
+    public Measure measure(NixStore store, Operation operation) throws InterruptedException {
+      measuring = operation;
+      inMeasure.countDown();
+      if (measureTakes != null) {
+        measureTakes.await();
+      }
       if (failure != null) {
         throw failure;
       }
@@ -543,6 +662,10 @@ class GuestTest {
       if (found != null) {
         operation().found(found);
       }
+    }
+
+    private boolean measuredIsCancelled() {
+      return Objects.requireNonNull(measuring).cancelled();
     }
 
     private Operation operation() {
