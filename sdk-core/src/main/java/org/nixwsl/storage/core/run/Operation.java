@@ -205,6 +205,9 @@ public final class Operation {
   /**
    * Waits for a condition that something else brings about, asking again and again.
    *
+   * <p>A condition that took something, such as a lock, and came true is told of also when the
+   * cancellation came at the same time: the caller has to give it back.
+   *
    * @param what the condition, for the log
    * @return whether it came true within the limit
    */
@@ -220,8 +223,8 @@ public final class Operation {
             .abortIf((result, failure) -> over(end))
             .build();
     boolean result = scheduler().run(policy, condition);
-    checkCancelled();
     if (!result) {
+      checkCancelled();
       LOG.debug("{}: gave up after {} on: {}", id, limit, what);
     }
     return result;
