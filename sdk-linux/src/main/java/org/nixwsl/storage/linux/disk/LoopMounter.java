@@ -95,9 +95,8 @@ public final class LoopMounter implements WslMounter {
             operation.stage(
                 Stage.DETACH,
                 progress -> {
-                  Optional<Path> file = vhdxOf(storage);
-                  if (file.isPresent()) {
-                    detach(file.get(), run.mountPoint(storage.mountName()), operation);
+                  if (!(storage.location() instanceof StorageLocation.MountedDirectory)) {
+                    detach(fileOf(storage), run.mountPoint(storage.mountName()), operation);
                   }
                   return Boolean.TRUE;
                 }));
@@ -116,7 +115,7 @@ public final class LoopMounter implements WslMounter {
         operation ->
             storage.location() instanceof StorageLocation.MountedDirectory directory
                 ? directories.refusals(directory)
-                : machineRefusals());
+                : vhdxOf(storage).isEmpty() ? List.of(notHere(storage)) : machineRefusals());
   }
 
   private MountedStorage attaching(
@@ -284,13 +283,21 @@ public final class LoopMounter implements WslMounter {
         : Optional.empty();
   }
 
+  /** The file as it was named. A disk of Windows is refused here, also to be detached. */
+  private static Path fileOf(SharedStorage storage) {
+    return vhdxOf(storage).orElseThrow(() -> new EnvironmentException(notHere(storage)));
+  }
+
+  private static Problem notHere(SharedStorage storage) {
+    return Problem.of(
+        ErrorCode.UNSUPPORTED_PLATFORM,
+        "Only Windows attaches and detaches " + storage.location() + " for WSL.",
+        "Call from Windows, or give the directory where it is mounted as the storage.");
+  }
+
   /** The disk's own file, without symlinks, on a machine that can attach it. */
   private Path requireDisk(SharedStorage storage) throws IOException {
-    Path file =
-        vhdxOf(storage)
-            .orElseThrow(
-                () ->
-                    new IllegalArgumentException("Not a storage of Linux: " + storage.location()));
+    Path file = fileOf(storage);
     refuse(machineRefusals());
     if (!Files.isRegularFile(file)) {
       throw new EnvironmentException(

@@ -10,6 +10,8 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -22,12 +24,14 @@ import org.nixwsl.storage.error.DiskException;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.OperationCancelledException;
+import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.event.CancellationToken;
 import org.nixwsl.storage.event.StorageEvent;
 import org.nixwsl.storage.mount.MountedStorage;
 import org.nixwsl.storage.mount.SharedStorage;
+import org.nixwsl.storage.mount.StorageLocation;
 import org.nixwsl.storage.mount.StorageLocation.VhdxFile;
 
 /** What a caller may count on, on real disks. */
@@ -79,6 +83,27 @@ final class LoopMounterTest {
     machine.mounter().unmount(storage);
     assertThat(first.state(storage)).isEmpty();
     first.unmount(storage);
+  }
+
+  @Test
+  void aPhysicalDiskOfWindowsIsRefusedInEveryCall() {
+    SharedStorage physical =
+        SharedStorage.builder()
+            .location(new StorageLocation.PhysicalDisk("\\\\.\\PHYSICALDRIVE1", Optional.empty()))
+            .build();
+    LoopMounter mounter = machine.mounter();
+    for (Runnable call :
+        List.<Runnable>of(
+            () -> mounter.unmount(physical),
+            () -> mounter.ensureMounted(physical),
+            () -> mounter.prepareBlankDisk(physical, QUIETLY))) {
+      EnvironmentException e = catchThrowableOfType(EnvironmentException.class, call::run);
+      assertThat(e).isNotNull();
+      assertThat(e.code()).isEqualTo(ErrorCode.UNSUPPORTED_PLATFORM);
+    }
+    assertThat(mounter.refusals(physical))
+        .extracting(Problem::code)
+        .containsExactly(ErrorCode.UNSUPPORTED_PLATFORM);
   }
 
   @Test
