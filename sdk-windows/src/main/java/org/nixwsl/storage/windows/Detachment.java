@@ -4,7 +4,9 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.DiskException;
@@ -51,7 +53,13 @@ final class Detachment {
   }
 
   /** What an instance that runs sees. */
-  private record Table(String instance, DiskView view) {}
+  private record Table(String instance, DiskView view) {
+    List<MountEntry> all() {
+      List<MountEntry> all = new ArrayList<>(view.mounts());
+      all.addAll(view.everywhere());
+      return all;
+    }
+  }
 
   /** Proves that nothing uses the disk, and detaches it. */
   void run() throws IOException, InterruptedException {
@@ -63,12 +71,42 @@ final class Detachment {
               Optional<UUID> known = known();
               Optional<String> number = number(tables, known);
               refuseWhileInUse(tables, number);
+              refuseIfStartedMeanwhile(tables);
               boolean detached = detachMending(number, known);
               if (!detached && number.isPresent()) {
                 refuseIfStillThere(known);
               }
               return detached;
             });
+  }
+
+  /**
+   * Detaches a disk that was attached a moment ago, unless an instance has begun to use it: a hook
+   * that waited for the disk binds it as soon as it comes.
+   *
+   * @param named whether WSL mounted it under the name; if not, what is there is another disk
+   */
+  void takeBack(boolean named) throws IOException, InterruptedException {
+    List<Table> tables = new ArrayList<>();
+    for (String name : wsl.running(operation)) {
+      tables.add(new Table(name, guests.of(name).mounts(operation)));
+    }
+    if (named) {
+      refuseWhileInUse(tables, share(tables));
+    } else {
+      for (Table table : tables) {
+        for (MountEntry entry : table.all()) {
+          boolean another =
+              tables.stream()
+                  .map(Table::view)
+                  .anyMatch(v -> v.isRoot(entry.device()) || !v.shares(entry.device()).isEmpty());
+          if (bindsNix(entry) && !another) {
+            throw inUse(table, entry);
+          }
+        }
+      }
+    }
+    detach(wsl, disk, operation);
   }
 
   /**
@@ -124,31 +162,65 @@ final class Detachment {
         return Optional.of(carriers.get(0).number());
       }
     }
+    return share(tables);
+  }
+
+  private Optional<String> share(List<Table> tables) {
     return tables.stream()
         .flatMap(table -> table.view().share(storage.mountName()).stream())
         .map(MountEntry::device)
         .findFirst();
   }
 
+  /** Where the disk is not known a bound /nix cannot be told from one of another disk. */
+  private static boolean bindsNix(MountEntry entry) {
+    return entry.mountPoint().equals("/nix") && !entry.root().equals("/nix");
+  }
+
   private void refuseWhileInUse(List<Table> tables, Optional<String> number) {
+    // WSL detaches the whole disk, also where only one of its partitions is meant.
+    Set<String> whole =
+        number.stream()
+            .flatMap(n -> tables.stream().flatMap(table -> table.view().wholeDisk(n).stream()))
+            .collect(Collectors.toSet());
     for (Table table : tables) {
-      List<MountEntry> mounts = new ArrayList<>(table.view().mounts());
-      mounts.addAll(table.view().everywhere());
-      for (MountEntry entry : mounts) {
-        // Where the disk is not known a bound /nix cannot be told from one of another: refused.
-        boolean uses =
-            number.isPresent()
-                ? entry.device().equals(number.get()) && !entry.isShare(storage.mountName())
-                : entry.mountPoint().equals("/nix") && !entry.root().equals("/nix");
-        if (uses) {
-          throw busy(
-              "The WSL instance "
-                  + table.instance()
-                  + " has a directory of "
-                  + disk.path()
-                  + " mounted on "
-                  + entry.mountPoint());
+      for (MountEntry entry : table.all()) {
+        boolean own =
+            number.filter(entry.device()::equals).isPresent()
+                && table.view().isShare(entry, storage.mountName());
+        if (number.isPresent() ? whole.contains(entry.device()) && !own : bindsNix(entry)) {
+          throw inUse(table, entry);
         }
+      }
+    }
+  }
+
+  private ConflictException inUse(Table table, MountEntry entry) {
+    return busy(
+        "The WSL instance "
+            + table.instance()
+            + " has a directory of "
+            + disk.path()
+            + " mounted on "
+            + entry.mountPoint());
+  }
+
+  /** To look into all instances takes seconds, in which another may have begun to use the disk. */
+  private void refuseIfStartedMeanwhile(List<Table> tables)
+      throws IOException, InterruptedException {
+    Set<String> looked = tables.stream().map(Table::instance).collect(Collectors.toSet());
+    for (String name : wsl.running(operation)) {
+      if (!looked.contains(name)) {
+        throw new ConflictException(
+            Problem.of(
+                    ErrorCode.STORAGE_BUSY,
+                    "The WSL instance "
+                        + name
+                        + " was started while "
+                        + disk.path()
+                        + " was looked for.",
+                    WslError.WSL_E_DISK_UNMOUNT_FAILED.remedy())
+                .mayGoAway());
       }
     }
   }

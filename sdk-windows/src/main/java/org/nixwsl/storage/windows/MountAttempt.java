@@ -20,6 +20,7 @@ import org.nixwsl.storage.windows.guest.DiskView;
 import org.nixwsl.storage.windows.guest.Guests;
 import org.nixwsl.storage.windows.guest.MountEntry;
 import org.nixwsl.storage.windows.wsl.WslAnswer;
+import org.nixwsl.storage.windows.wsl.WslDistribution;
 import org.nixwsl.storage.windows.wsl.WslError;
 import org.nixwsl.storage.windows.wsl.WslExe;
 import org.nixwsl.storage.windows.wsl.WslExe.WslDisk;
@@ -40,6 +41,7 @@ final class MountAttempt {
   private final Operation operation;
   private final String what;
   private boolean attachedByUs;
+  private boolean mountedByUs;
 
   MountAttempt(
       WslExe wsl,
@@ -108,6 +110,7 @@ final class MountAttempt {
   private MountedStorage once() throws IOException, InterruptedException {
     // An earlier attempt may have ended with the virtual machine, and others attach disks too.
     attachedByUs = false;
+    mountedByUs = false;
     Optional<MountedStorage> already = alreadyMounted();
     if (already.isPresent()) {
       return already.get();
@@ -119,12 +122,16 @@ final class MountAttempt {
       throw attached.failure(what);
     }
     Outcome outcome = mount();
+    mountedByUs = outcome == Outcome.MOUNTED;
     Guests.Seen seen = guests.look(what, operation);
     if (seen.view().share(storage.mountName()).isEmpty()) {
       mend(seen, outcome);
       seen = guests.look(what, operation);
     }
     UUID uuid = proven(seen.view(), outcome);
+    if (known().isEmpty()) {
+      requireNoRootOfAnother(seen);
+    }
     host.remember(disk.path(), uuid);
     return mounted(seen.view().share(storage.mountName()).orElseThrow(), uuid);
   }
@@ -246,6 +253,20 @@ final class MountAttempt {
     return uuid;
   }
 
+  /**
+   * A disk that nothing is known of may be the root disk of an instance other than the one seen.
+   */
+  private void requireNoRootOfAnother(Guests.Seen seen) throws IOException, InterruptedException {
+    MountEntry share = seen.view().share(storage.mountName()).orElseThrow();
+    for (String name : wsl.running(operation)) {
+      if (!name.equals(seen.guest().distribution())
+          && !WslDistribution.belongsToAProgram(name)
+          && guests.of(name).mounts(operation).isRoot(share.device())) {
+        throw instanceDisk(share.source());
+      }
+    }
+  }
+
   private static MountedStorage mounted(MountEntry share, UUID uuid) {
     return new MountedStorage(
         Path.of(share.mountPoint()), share.source(), Optional.of(uuid), share.type());
@@ -261,7 +282,9 @@ final class MountAttempt {
     StorageSdkException trouble = null;
     try {
       Operation.toTheEnd(
-          "detach " + disk.path(), operation.ticker(), op -> Detachment.detach(wsl, disk, op));
+          "detach " + disk.path(),
+          operation.ticker(),
+          op -> new Detachment(wsl, guests, host, storage, disk, op).takeBack(mountedByUs));
       left = StateLeft.NOTHING_CHANGED;
     } catch (StorageSdkException e) {
       trouble = e;

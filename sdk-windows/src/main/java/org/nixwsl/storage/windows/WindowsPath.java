@@ -34,11 +34,11 @@ final class WindowsPath {
   }
 
   /** The final path, or the path as given where the file is gone. */
-  static String lastKnownPath(Path file) throws IOException {
+  static String lastKnownPath(Path file) {
     try {
-      return finalPath(file);
-    } catch (EnvironmentException gone) {
-      return extended(file.toString());
+      return extended(file.toRealPath().toString());
+    } catch (IOException goneOrItsDriveIs) {
+      return extended(file.toAbsolutePath().normalize().toString());
     }
   }
 

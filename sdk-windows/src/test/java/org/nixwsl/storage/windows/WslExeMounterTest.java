@@ -10,11 +10,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -22,14 +25,17 @@ import org.junit.jupiter.api.io.TempDir;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.WslMounter;
 import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.core.vhdx.VhdxEngine;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskChannel;
 import org.nixwsl.storage.disk.DiskSpec;
 import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.OperationCancelledException;
 import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.error.StorageSdkException;
+import org.nixwsl.storage.event.CancellationToken;
 import org.nixwsl.storage.event.StorageEvent;
 import org.nixwsl.storage.mount.BootState;
 import org.nixwsl.storage.mount.MountedStorage;
@@ -106,7 +112,7 @@ class WslExeMounterTest {
         .startsWith(
             List.of("--mount", path, "--vhd", "--bare"),
             List.of("--mount", path, "--vhd", "--name", "nixstorage", "--type", "ext4"))
-        .endsWith(List.of("-d", "nixos", "-u", "root", "--exec", "/bin/sh", "-s"));
+        .contains(List.of("-d", "nixos", "-u", "root", "--exec", "/bin/sh", "-s"));
   }
 
   @Test
@@ -193,7 +199,7 @@ class WslExeMounterTest {
   }
 
   @Test
-  void refusesAnotherFileSystemAReadOnlyOneACopyAndARootDisk() throws IOException {
+  void refusesAnotherFileSystemAReadOnlyOneAndACopy() throws IOException {
     for (String seen :
         List.of(
             MOUNTED.replace(DISK.toString(), OTHER.toString()),
@@ -201,7 +207,6 @@ class WslExeMounterTest {
             MOUNTED.replace("nixstorage rw,relatime", "nixstorage ro,relatime"),
             MOUNTED.replace("/dev/sdc rw", "/dev/sdc ro"),
             MOUNTED.replace(SDC, SDC + SDC.replace("sdc 8:32", "sdd 8:48")),
-            MOUNTED.replace("8:16 / / ", "8:32 / / "),
             MOUNTED.replace(SDC, ""))) {
       FakeWsl fresh = new FakeWsl(Files.createTempDirectory(scratch, "fake"));
       fresh.answers("--list", 0, LIST).answers("--mount", 0, "").answers("--unmount", 0, "");
@@ -342,6 +347,187 @@ class WslExeMounterTest {
   }
 
   @Test
+  void anInstanceThatCannotStartIsPassedOver() throws IOException {
+    wsl.clear("--list");
+    wsl.answers(
+        "--list",
+        0,
+        "  NAME STATE VERSION\n* Ubuntu Stopped 2\n  dead Stopped 2\n  ill Stopped 2\n");
+    running("");
+    wsl.answers("--mount", 0, "").answers("look-Ubuntu", 0, MOUNTED);
+    String start = "Fehlercode: Wsl/Service/CreateInstance/";
+    wsl.answers("look-dead", -1, start + "MountDisk/HCS/ERROR_PATH_NOT_FOUND\r\n");
+    wsl.answers("look-ill", -1, start + "WSL_E_DISK_CORRUPTED\r\n");
+    assertThat(mounter.ensureMounted(storage).device()).isEqualTo("/dev/sdc");
+    assertThat(ticker.paused()).isZero();
+    wsl.clear("look-Ubuntu");
+    wsl.answers("look-Ubuntu", -1, start + "WSL_E_DISK_CORRUPTED\r\n");
+    assertThatThrownBy(() -> mounter.ensureMounted(storage))
+        .isInstanceOfSatisfying(
+            StorageSdkException.class, e -> assertThat(e.remedy()).hasSizeGreaterThan(10));
+  }
+
+  @Test
+  void anotherPartitionThatIsInUseKeepsAPhysicalDiskAttached() throws IOException {
+    String disk =
+        "D sdc 8:32 2097152 1 0 ? -\nP sdc1 8:33 9000 0 0 ext4 "
+            + DISK
+            + "\nP sdc2 8:34 9000 0 0 ext4 "
+            + OTHER
+            + "\n";
+    String share = SHARE.replace("8:32", "8:33");
+    wsl.answers("look", 0, ROOT + share + BIND.replace("8:32", "8:34") + disk + END);
+    SharedStorage physical =
+        SharedStorage.builder()
+            .location(new StorageLocation.PhysicalDisk("\\\\.\\PhysicalDrive1", Optional.of(1)))
+            .fileSystemUuid(DISK)
+            .build();
+    fails(ErrorCode.STORAGE_BUSY, StateLeft.NOTHING_CHANGED, () -> mounter.unmount(physical));
+    assertThat(detached()).isZero();
+  }
+
+  @Test
+  void aMountThatOnlyLooksLikeTheShareKeepsTheDiskAttached() throws IOException {
+    String like = "M 95 70 8:32 / /srv/wsl/nixstorage rw,relatime - ext4 /dev/sdc rw\n";
+    wsl.answers("look", 0, ROOT + SHARE + like + SDC + END);
+    fails(ErrorCode.STORAGE_BUSY, StateLeft.NOTHING_CHANGED, () -> mounter.unmount(storage));
+    assertThat(detached()).isZero();
+  }
+
+  @Test
+  void aDiskThatAHookBoundAtOnceIsNotTakenBack() throws IOException {
+    wsl.answers("--mount", 0, "");
+    wsl.answers("look", 0, ROOT + SHARE + BIND + SDC.replace(DISK.toString(), OTHER + "") + END);
+    fails(ErrorCode.WRONG_STORAGE, StateLeft.NEEDS_CLEANUP, () -> mounter.ensureMounted(storage));
+    wsl.clear("--mount");
+    wsl.answers("--mount", 0, "");
+    mountFails("Wsl/Service/MountDisk/WSL_E_VM_MODE_MOUNT_NAME_ALREADY_EXISTS");
+    String another = SHARE.replace("8:32", "8:48").replace("sdc", "sdd");
+    wsl.clear("look");
+    wsl.answers("look", 0, ROOT + another + BIND + SDC + END);
+    fails(ErrorCode.ALREADY_EXISTS, StateLeft.NEEDS_CLEANUP, () -> mounter.ensureMounted(storage));
+    assertThat(detached()).isZero();
+  }
+
+  @Test
+  void theDiskThatHasTheNameDoesNotKeepOursFromBeingTakenBack() throws IOException {
+    wsl.answers("--mount", 0, "");
+    mountFails("Wsl/Service/MountDisk/WSL_E_VM_MODE_MOUNT_NAME_ALREADY_EXISTS");
+    String another = SHARE.replace("8:32", "8:48").replace("sdc", "sdd");
+    wsl.answers("look", 0, ROOT + another + BIND.replace("8:32", "8:48") + SDC + END);
+    fails(
+        ErrorCode.ALREADY_EXISTS, StateLeft.NOTHING_CHANGED, () -> mounter.ensureMounted(storage));
+    assertThat(detached()).isEqualTo(1);
+  }
+
+  @Test
+  void aRootDiskIsNoStorageAndStaysWhereItIs() throws IOException {
+    wsl.answers("--mount", 0, "");
+    wsl.answers("look", 0, NO_SHARE).answers("look", 0, MOUNTED.replace("8:16 / / ", "8:32 / / "));
+    fails(ErrorCode.WRONG_STORAGE, StateLeft.NEEDS_CLEANUP, () -> mounter.ensureMounted(storage));
+    assertThat(detached()).isZero();
+  }
+
+  @Test
+  void theRootDiskOfAnotherInstanceIsNoStorage() throws IOException {
+    wsl.answers("--mount", 0, "");
+    running("nixos\nUbuntu");
+    wsl.answers("look-nixos", 0, MOUNTED);
+    wsl.answers("look-Ubuntu", 0, MOUNTED.replace("8:16 / / ", "8:32 / / "));
+    fails(
+        ErrorCode.WRONG_STORAGE, StateLeft.NEEDS_CLEANUP, () -> mounter.ensureMounted(withoutUuid));
+    assertThat(detached()).isZero();
+  }
+
+  @Test
+  void whatStartsWhileTheOthersAreLookedAtIsLookedAtToo() throws IOException {
+    wsl.clear("--running");
+    wsl.answers("--running", 0, "nixos\n").answers("--running", 0, "nixos\nUbuntu\n");
+    wsl.answers("look-nixos", 0, MOUNTED);
+    wsl.answers("look-Ubuntu", 0, ROOT + SHARE + BIND + SDC + END);
+    fails(ErrorCode.STORAGE_BUSY, StateLeft.NOTHING_CHANGED, () -> mounter.unmount(storage));
+    assertThat(detached()).isZero();
+  }
+
+  @Test
+  void aLockThatComesTogetherWithTheCancellationIsGivenBack() throws Exception {
+    HostDirectory host = new HostDirectory(scratch.resolve("locks"));
+    CountDownLatch held = new CountDownLatch(1);
+    CountDownLatch release = new CountDownLatch(1);
+    Thread holder =
+        new Thread(
+            () ->
+                Operation.quiet(
+                    "hold",
+                    op ->
+                        host.exclusively(
+                            path,
+                            op,
+                            () -> {
+                              held.countDown();
+                              release.await();
+                              return true;
+                            })));
+    holder.start();
+    held.await();
+    CancellationToken token = new CancellationToken();
+    Ticker clock =
+        new Ticker() {
+          @Override
+          public Instant now() {
+            return Instant.now();
+          }
+
+          @Override
+          public long nanos() {
+            return System.nanoTime();
+          }
+
+          @Override
+          public void pause(Duration time) throws InterruptedException {
+            release.countDown();
+            holder.join();
+            token.cancel();
+          }
+        };
+    RunOptions options = RunOptions.builder().cancelWith(token).build();
+    assertThatThrownBy(
+            () ->
+                Operation.run(
+                    "take",
+                    options,
+                    clock,
+                    Map.of(),
+                    op ->
+                        host.exclusively(
+                            path,
+                            op,
+                            () -> {
+                              op.checkCancelled();
+                              return true;
+                            })))
+        .isInstanceOf(OperationCancelledException.class);
+
+    CountDownLatch taken = new CountDownLatch(1);
+    Thread next =
+        new Thread(
+            () ->
+                Operation.quiet(
+                    "take",
+                    op ->
+                        host.exclusively(
+                            path,
+                            op,
+                            () -> {
+                              taken.countDown();
+                              return true;
+                            })));
+    next.setDaemon(true);
+    next.start();
+    assertThat(taken.await(20, TimeUnit.SECONDS)).as("the lock is free").isTrue();
+  }
+
+  @Test
   void aMissingFileIsSaidBeforeWslIsAsked() throws IOException {
     Files.delete(file);
     fails(ErrorCode.NOT_FOUND, StateLeft.NOTHING_CHANGED, () -> mounter.ensureMounted(storage));
@@ -365,7 +551,7 @@ class WslExeMounterTest {
     running("");
     unmountFails("Wsl/Service/DetachDisk/ERROR_FILE_NOT_FOUND");
     mounter.unmount(storage);
-    assertThat(wsl.calls()).hasSize(2);
+    assertThat(wsl.calls()).hasSize(3);
   }
 
   @Test

@@ -103,9 +103,12 @@ public record DiskView(List<MountEntry> mounts, List<MountEntry> everywhere, Lis
         : Optional.empty();
   }
 
-  /** What is visible where WSL mounts a disk of that name. */
+  /**
+   * What is visible where WSL mounts a disk of that name: the last mount there. The share is below
+   * the root of the Windows drives, which each instance may have elsewhere.
+   */
   public Optional<MountEntry> share(MountName name) {
-    return MountEntry.ofShare(name, mounts);
+    return mounts.stream().filter(entry -> isShare(entry, name)).reduce((first, last) -> last);
   }
 
   /** The directory of WSL's share, such as {@code /mnt/wsl}: memory, on which disks are mounted. */
@@ -137,6 +140,27 @@ public record DiskView(List<MountEntry> mounts, List<MountEntry> everywhere, Lis
   /** The disk or partition of that number. */
   public Optional<Disk> disk(String number) {
     return disks.stream().filter(disk -> disk.number().equals(number)).findFirst();
+  }
+
+  /**
+   * The numbers of the disk that a disk or partition belongs to and of all its partitions; the
+   * number alone where there is no such disk.
+   */
+  public Set<String> wholeDisk(String number) {
+    String name = disk(number).map(disk -> disk.name().replaceFirst("[0-9]+$", "")).orElse("");
+    Set<String> numbers =
+        disks.stream()
+            .filter(disk -> disk.name().replaceFirst("[0-9]+$", "").equals(name))
+            .map(Disk::number)
+            .collect(Collectors.toSet());
+    numbers.add(number);
+    return numbers;
+  }
+
+  /** Whether an entry of any of the tables is WSL's own mount of that name, and not one like it. */
+  public boolean isShare(MountEntry entry, MountName name) {
+    return entry.root().equals("/")
+        && shareRoot().filter(root -> entry.mountPoint().equals(root + "/" + name)).isPresent();
   }
 
   /** Whole disks that are not in an earlier view. */

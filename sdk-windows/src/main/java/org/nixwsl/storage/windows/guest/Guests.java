@@ -5,6 +5,8 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
@@ -47,7 +49,7 @@ public final class Guests {
         wsl.running(operation).stream()
             .filter(name -> !WslDistribution.belongsToAProgram(name))
             .toList();
-    return look(names, operation).seen;
+    return look(names, Set.copyOf(names), operation).seen;
   }
 
   /**
@@ -58,8 +60,9 @@ public final class Guests {
    * @throws EnvironmentException {@code DISTRO_NOT_FOUND} if there is no instance to look from
    */
   public Seen look(String what, Operation operation) throws IOException, InterruptedException {
+    List<WslDistribution> all = wsl.list(operation);
     List<String> names =
-        wsl.list(operation).stream()
+        all.stream()
             .filter(distribution -> distribution.version() == 2)
             .filter(distribution -> !WslDistribution.belongsToAProgram(distribution.name()))
             .filter(
@@ -72,7 +75,12 @@ public final class Guests {
                     .thenComparing(WslDistribution::isDefault))
             .map(WslDistribution::name)
             .toList();
-    Result result = look(names, operation);
+    Set<String> running =
+        all.stream()
+            .filter(distribution -> distribution.state() == State.RUNNING)
+            .map(WslDistribution::name)
+            .collect(Collectors.toSet());
+    Result result = look(names, running, operation);
     if (result.seen.isPresent()) {
       return result.seen.get();
     }
@@ -88,8 +96,12 @@ public final class Guests {
 
   private record Result(Optional<Seen> seen, List<StorageSdkException> failures) {}
 
-  /** The first instance that can look; one that cannot, for lack of a program, is passed over. */
-  private Result look(List<String> names, Operation operation)
+  /**
+   * The first instance that can look. One that cannot is passed over: it lacks a program, its disk
+   * is damaged or was deleted. Only what fails in an instance that runs, and may go away, is the
+   * matter of all of them.
+   */
+  private Result look(List<String> names, Set<String> running, Operation operation)
       throws IOException, InterruptedException {
     List<StorageSdkException> failures = new ArrayList<>();
     for (String name : names) {
@@ -99,8 +111,9 @@ public final class Guests {
         if (view.shareRoot().isPresent()) {
           return new Result(Optional.of(new Seen(guest, view)), failures);
         }
-      } catch (EnvironmentException e) {
-        if (e.retryable() || e.code() == ErrorCode.CANCELLED) {
+      } catch (StorageSdkException e) {
+        boolean ofAll = e.retryable() && running.contains(name);
+        if (ofAll || e.code() == ErrorCode.CANCELLED) {
           throw e;
         }
         failures.add(e);

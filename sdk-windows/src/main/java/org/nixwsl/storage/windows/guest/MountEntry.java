@@ -2,10 +2,8 @@ package org.nixwsl.storage.windows.guest;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.nixwsl.storage.mount.MountName;
 
 /**
  * A line of {@code /proc/self/mountinfo} (proc(5)).
@@ -42,19 +40,6 @@ public record MountEntry(
       }
     }
     return entries;
-  }
-
-  /**
-   * What is visible at the place where WSL mounts a disk of that name: the last mount there. The
-   * share is below the root of the Windows drives, which each instance may have elsewhere.
-   */
-  public static Optional<MountEntry> ofShare(MountName name, List<MountEntry> entries) {
-    return entries.stream().filter(entry -> entry.isShare(name)).reduce((first, last) -> last);
-  }
-
-  /** Whether this is a mount of WSL's share under that name. */
-  public boolean isShare(MountName name) {
-    return mountPoint.endsWith("/wsl/" + name) && root.equals("/");
   }
 
   private static boolean readWrite(String options) {

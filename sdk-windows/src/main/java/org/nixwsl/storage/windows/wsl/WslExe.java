@@ -66,8 +66,12 @@ public final class WslExe {
   public List<WslDistribution> list(Operation operation) throws IOException, InterruptedException {
     WslAnswer answer = call(operation, "--list", "--verbose");
     if (answer.wslFailed() && answer.report().isEmpty()) {
-      // The only failure of a list without a code: there is nothing to list.
-      return List.of();
+      // The only failure of a list without a code: there is nothing to list. A wsl.exe that was cut
+      // short says as little, but not twice.
+      answer = call(operation, "--list", "--verbose");
+      if (answer.wslFailed() && answer.report().isEmpty()) {
+        return List.of();
+      }
     }
     return WslDistribution.parse(require(answer, "Cannot list the WSL instances").stdout());
   }

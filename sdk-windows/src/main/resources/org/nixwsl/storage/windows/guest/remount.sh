@@ -7,5 +7,5 @@ for sysfs in "/sys/class/block/$name"; do
 done
 found=$(blkid -p -s UUID -o value "/dev/$name" 2> /dev/null)
 [ "$found" = "$uuid" ] || refuse "its file system is $found"
-if grep -q " $point " /proc/self/mountinfo; then refuse "something is mounted there by now"; fi
+if grep -qF " $point " /proc/self/mountinfo; then refuse "something is mounted there by now"; fi
 mkdir -p "$point" && mount -t ext4 "/dev/$name" "$point" || exit 42

@@ -71,6 +71,12 @@ class WslExeTest {
   }
 
   @Test
+  void aListThatWasCutShortIsAskedForAgain() throws IOException {
+    wsl.answers("--list", -1, "  NAME   STA").answers("--list", 0, LIST);
+    assertThat(FakeWsl.<List<WslDistribution>>call(op -> wsl.exe().list(op))).hasSize(4);
+  }
+
+  @Test
   void listsWhatRuns() throws IOException {
     wsl.answers("--list", 0, "nixos-main\r\nold\r\n", "", UTF_16LE).answers("--list", 0, "");
     assertThat(FakeWsl.<List<String>>call(op -> wsl.exe().running(op)))
