@@ -2,14 +2,17 @@ package org.nixwsl.storage.testkit.wsl.contract;
 
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.nixwsl.storage.core.process.Command;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
@@ -20,22 +23,12 @@ import org.nixwsl.storage.testkit.wsl.model.WslMachine;
 import org.nixwsl.storage.testkit.wsl.model.WslRelease;
 
 class SimulatedWslContractTest {
+  /** Each test has a machine of its own, as JUnit makes the object anew for each. */
   abstract static class OfRelease implements WslContract {
-    private final WslRelease release;
-    private final boolean asProgram;
-    private Simulated machine;
+    private final Simulated machine;
 
     OfRelease(WslRelease release, boolean asProgram) {
-      this.release = release;
-      this.asProgram = asProgram;
       this.machine = new Simulated(new SimulatedWsl(), release, asProgram);
-    }
-
-    @BeforeEach
-    void needsAShell() {
-      assumeTrue(!asProgram || Files.isExecutable(Path.of("/bin/sh")), "skipped: sh is missing");
-      machine.close();
-      machine = new Simulated(new SimulatedWsl(), release, asProgram);
     }
 
     @AfterEach
@@ -56,7 +49,9 @@ class SimulatedWslContractTest {
     }
   }
 
+  /** What it has of its own the oldest or the newest has too. */
   @Nested
+  @Tag("long")
   class MiddleInThisProcess extends OfRelease {
     MiddleInThisProcess() {
       super(WslRelease.V2_6, false);
@@ -70,11 +65,51 @@ class SimulatedWslContractTest {
     }
   }
 
+  /** Every call starts a JVM: a minute. */
   @Nested
+  @Tag("long")
   class NewestAsAProgram extends OfRelease {
     NewestAsAProgram() {
       super(WslRelease.V2_9, true);
+      needsAShell();
     }
+  }
+
+  private static void needsAShell() {
+    assumeTrue(Files.isExecutable(Path.of("/bin/sh")), "skipped: sh is missing");
+  }
+
+  private static final class Program extends OfRelease {
+    Program() {
+      super(WslRelease.V2_9, true);
+    }
+  }
+
+  /** What only the program does: arguments, streams, statuses, and a state that is kept. */
+  @ParameterizedTest
+  @MethodSource("whatTheProgramDoesItself")
+  void theProgramKeepsTheContractWhereItIsNotTheSameCode(Promise promise) throws IOException {
+    needsAShell();
+    Program program = new Program();
+    try {
+      promise.of(program);
+    } finally {
+      program.closeTheMachine();
+    }
+  }
+
+  /** A test of the contract. */
+  interface Promise {
+    void of(WslContract contract) throws IOException;
+  }
+
+  static List<Promise> whatTheProgramDoesItself() {
+    return List.of(
+        WslContract::argumentsReachTheProgramAsTheyAre,
+        WslContract::theStatusOfAProgramIsPassedOn,
+        WslContract::theOutputOfAProgramHasTheLineEndsOfLinux,
+        WslContract::aNamedMountGoesWithTheDisk,
+        WslContract::anySpellingThatOpensTheFileDetachesIt);
   }
 
   private static final class Simulated implements WslUnderTest {
