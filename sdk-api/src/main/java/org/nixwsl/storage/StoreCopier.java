@@ -7,10 +7,9 @@ import org.nixwsl.storage.store.CopyRequest;
  * Copies a whole store: contents, owners, modes, times, hard links, profiles and roots, and the
  * database last, so that a target that was cut short can never be taken for a store. Each path is
  * hashed while it is read and compared with the database. Extended attributes and ACLs, which no
- * store path has by right, are not copied. Only store paths are read back from the device: the
- * database is compared with the source's before it is put in place, profiles and roots are not read
- * again. Runs on Linux, where the files are. Thread-safe; two copies into one target exclude each
- * other.
+ * store path has by right, are not copied. Read back from the device are store paths and the
+ * database by their contents, profiles and roots by what they point to; logs are not. Runs on
+ * Linux, where the files are. Thread-safe; two copies into one target exclude each other.
  */
 public interface StoreCopier {
   /**

@@ -65,7 +65,8 @@ public interface StoreHost {
     void copyState(StageProgress progress) throws IOException, InterruptedException;
 
     /**
-     * Reads everything back from the target's device and compares it with the database.
+     * Reads everything back from the target's device and compares it with what was copied: store
+     * paths, database, profiles and roots.
      *
      * @throws org.nixwsl.storage.error.IntegrityException {@code TARGET_DAMAGED}
      */

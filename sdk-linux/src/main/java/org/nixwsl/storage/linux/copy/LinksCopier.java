@@ -58,6 +58,11 @@ final class LinksCopier {
         });
   }
 
+  /** Removes names that only store paths brought which are no longer in the target. */
+  void dropUnproven() throws IOException {
+    parts.links().dropUnproven(name -> parts.ledger().extraLinks().containsKey(NAME + "/" + name));
+  }
+
   /** Copies the names that no store path brought; returns when they are on the device. */
   void copyRest(int threads) throws IOException, InterruptedException {
     List<Path> rest = parts.links().missingNames();
@@ -104,6 +109,10 @@ final class LinksCopier {
       }
     } catch (UnreadableException e) {
       Files.deleteIfExists(to);
+      if (e.gone()) {
+        // Nix removes a name when no store path shares it.
+        return;
+      }
       parts.ledger().found(shown, Verdict.UNREADABLE, String.valueOf(e.getMessage()));
     }
   }

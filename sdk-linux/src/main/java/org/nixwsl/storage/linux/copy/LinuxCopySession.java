@@ -306,7 +306,13 @@ final class LinuxCopySession implements CopySession {
     links.learn();
     copier.copy(added, progress);
     handled = rows;
+    if (!removed.isEmpty()) {
+      links.dropUnproven();
+    }
     links.copyRest(threads);
+    if (!removed.isEmpty()) {
+      copier.recount();
+    }
     return false;
   }
 

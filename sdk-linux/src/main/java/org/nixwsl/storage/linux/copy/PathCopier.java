@@ -28,6 +28,7 @@ import org.nixwsl.storage.linux.copy.tree.NodeMaker;
 import org.nixwsl.storage.linux.copy.tree.TreeWriter;
 import org.nixwsl.storage.linux.copy.tree.Workers;
 import org.nixwsl.storage.linux.store.DirectoryEntries;
+import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.StoreRow;
 import org.nixwsl.storage.linux.store.TreeWalker;
 import org.nixwsl.storage.linux.store.UnreadableException;
@@ -106,14 +107,16 @@ final class PathCopier {
           }
           String hash = done.get(name);
           Optional<CopiedPath> whole =
-              hash == null ? Optional.empty() : measured(walker, entry, hash, inodesSeen);
+              hash == null
+                  ? Optional.empty()
+                  : measured(walker, entry, NarHash.parse("sha256:" + hash), inodesSeen);
           if (whole.isPresent()) {
             ledger.copied(name, whole.get());
           } else {
             TreeRemoval.remove(entry);
           }
         });
-    links.dropUnproven();
+    links.dropUnproven(name -> false);
   }
 
   /** Copies rows that are not in the target yet; returns when they are on the device. */
@@ -146,6 +149,23 @@ final class PathCopier {
     for (String name : names) {
       TreeRemoval.remove(targetStore.resolve(name));
       ledger.removed(name);
+    }
+  }
+
+  /**
+   * Counts inodes anew: a store path that was removed may have been the first of several with the
+   * same inode.
+   */
+  void recount() throws IOException {
+    Set<Long> inodesSeen = new HashSet<>();
+    for (String link : ledger.extraLinks().keySet()) {
+      inodesSeen.add(FileFacts.of(targetStore.resolve(link)).inode());
+    }
+    TreeWalker walker = new TreeWalker();
+    for (Map.Entry<String, CopiedPath> path : ledger.copied().entrySet()) {
+      String name = path.getKey();
+      measured(walker, targetStore.resolve(name), path.getValue().hash(), inodesSeen)
+          .ifPresent(counted -> ledger.copied(name, counted));
     }
   }
 
@@ -254,13 +274,11 @@ final class PathCopier {
   }
 
   private Optional<CopiedPath> measured(
-      TreeWalker walker, Path path, String hash, Set<Long> inodesSeen) throws IOException {
+      TreeWalker walker, Path path, NarHash hash, Set<Long> inodesSeen) throws IOException {
     InodeCounter counter = new InodeCounter(inodesSeen);
     try {
       TreeWalker.Walk walk = walker.measure(path, counter, operation);
-      return Optional.of(
-          new CopiedPath(
-              NarHash.parse("sha256:" + hash), walk.narSize(), walk.files(), counter.files()));
+      return Optional.of(new CopiedPath(hash, walk.narSize(), walk.files(), counter.files()));
     } catch (UnreadableException cannotBeWhole) {
       return Optional.empty();
     }

@@ -7,17 +7,23 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.sql.DriverManager;
+import java.sql.SQLException;
 import java.util.HashSet;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.core.migrate.CopyEngine;
 import org.nixwsl.storage.core.platform.StoreHost;
+import org.nixwsl.storage.core.platform.StoreHost.CopySession;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.core.run.StageProgress;
 import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.linux.copy.LinuxStoreHost;
 import org.nixwsl.storage.linux.store.StoreDatabase;
 import org.nixwsl.storage.linux.store.StoreRow;
+import org.nixwsl.storage.migrate.Stage;
 import org.nixwsl.storage.store.CopyReport;
 import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.NixStore;
@@ -36,6 +42,41 @@ final class CopyBench {
 
   static CopyReport copy(NixStore source, NixStore target) {
     return copy(source, target, RunOptions.ofDefaults());
+  }
+
+  /** Parts of a copy, and what happens between them. */
+  @FunctionalInterface
+  interface InSession {
+    void run(CopySession session, StageProgress progress)
+        throws IOException, InterruptedException, SQLException;
+  }
+
+  static void inSession(NixStore source, NixStore target, InSession body) {
+    Operation.quiet(
+        "copy",
+        operation -> {
+          try (CopySession session = host().begin(CopyRequest.of(source, target), operation)) {
+            return operation.stage(
+                Stage.COPY,
+                progress -> {
+                  try {
+                    body.run(session, progress);
+                  } catch (SQLException e) {
+                    throw new IllegalStateException(e);
+                  }
+                  return true;
+                });
+          }
+        });
+  }
+
+  /** Changes a database. */
+  static void sql(NixStore store, String statement) throws SQLException {
+    try (var connection =
+            DriverManager.getConnection("jdbc:sqlite:" + store.database().toAbsolutePath());
+        var prepared = connection.createStatement()) {
+      prepared.executeUpdate(statement);
+    }
   }
 
   /** The target holds exactly what the source's rows and state are, down to inodes and times. */
@@ -64,6 +105,18 @@ final class CopyBench {
         .isEqualTo(Operation.quiet("rows", o -> StoreDatabase.of(source).read(o)).fingerprint());
     assertThat(sqlDump(target)).isEqualTo(sqlDump(source));
     assertThat(target.directory().resolve(".nixwsl-copy")).doesNotExist();
+  }
+
+  /** One of more than 100 bytes in a store path, always the same. */
+  static Path regularFileIn(NixStore store) throws IOException {
+    try (Stream<Path> files = Files.walk(store.storeDirectory())) {
+      return files
+          .filter(file -> Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS))
+          .filter(file -> file.toFile().length() > 100 && !file.toString().contains("/.links/"))
+          .sorted()
+          .findFirst()
+          .orElseThrow();
+    }
   }
 
   /** Distinct files and symlinks in the store directory. */
@@ -104,7 +157,7 @@ final class CopyBench {
   private static String sqlDump(NixStore store) {
     StringBuilder dump = new StringBuilder();
     String url = StoreDatabase.url(store.database(), "mode=ro");
-    try (var connection = java.sql.DriverManager.getConnection(url);
+    try (var connection = DriverManager.getConnection(url);
         var statement = connection.createStatement()) {
       for (String table : new String[] {"ValidPaths", "Refs", "DerivationOutputs"}) {
         try (var rows = statement.executeQuery("select * from " + table + " order by 1, 2")) {
@@ -117,7 +170,7 @@ final class CopyBench {
           }
         }
       }
-    } catch (java.sql.SQLException e) {
+    } catch (SQLException e) {
       throw new IllegalStateException(e);
     }
     return dump.toString();

@@ -6,7 +6,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.event.StorageEvent;
-import org.nixwsl.storage.migrate.Stage;
 import org.nixwsl.storage.store.NixStore;
 
 /**
@@ -15,6 +14,9 @@ import org.nixwsl.storage.store.NixStore;
  */
 final class KilledCopy {
   static final int KILLED = 137;
+
+  /** In the place of a stage: the copy comes to its end, and its notes are printed. */
+  static final String NEVER = "NEVER";
 
   private KilledCopy() {}
 
@@ -32,12 +34,14 @@ final class KilledCopy {
             .on(
                 StorageEvent.StageStarted.class,
                 e -> {
-                  if (atStage && e.stage() == Stage.valueOf(args[2])) {
+                  if (e.stage().name().equals(args[2])) {
                     Runtime.getRuntime().halt(KILLED);
                   }
                 })
             .build();
-    CopyBench.copy(NixStore.ofNixDirectory(Path.of(args[0])), target, options);
+    CopyBench.copy(NixStore.ofNixDirectory(Path.of(args[0])), target, options)
+        .notes()
+        .forEach(System.out::println);
   }
 
   private static void haltAt(Path directory, int entries) {

@@ -294,9 +294,9 @@ public final class CopyWorkspace implements AutoCloseable {
 
   /** The id comes after everything else, and the journal goes only then, or when there is no id. */
   private static boolean cameToItsEnd(NixStore target, Path workspace) throws IOException {
-    return Files.exists(target.directory().resolve(ID_FILE), LinkOption.NOFOLLOW_LINKS)
-        || (Files.exists(target.database(), LinkOption.NOFOLLOW_LINKS)
-            && onlyHolds(workspace, Set.of(LOCK)));
+    return Files.exists(target.database(), LinkOption.NOFOLLOW_LINKS)
+        && (Files.exists(target.directory().resolve(ID_FILE), LinkOption.NOFOLLOW_LINKS)
+            || onlyHolds(workspace, Set.of(LOCK)));
   }
 
   private static void lockOrRefuse(FileChannel lock, NixStore target) throws IOException {

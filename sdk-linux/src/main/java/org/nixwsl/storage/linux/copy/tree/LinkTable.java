@@ -7,13 +7,16 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.core.run.Operation;
@@ -206,23 +209,34 @@ public final class LinkTable {
     }
   }
 
-  /** Removes anchors of an earlier call that no finished store path shares. */
-  public void dropUnproven() throws IOException {
+  /**
+   * Removes anchors that no store path shares: an earlier call left them, or the store paths were
+   * removed. While nothing is copied only.
+   *
+   * @param keep names in {@code .links} that stay all the same
+   */
+  public void dropUnproven(Predicate<Path> keep) throws IOException {
+    Set<Path> dropped = new HashSet<>();
     for (Path directory : List.of(targetLinks, spareAnchors)) {
       if (Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
-        dropUnproven(directory);
+        DirectoryEntries.each(
+            directory,
+            entry -> {
+              if (FileFacts.of(entry).links() == 1 && !keep.test(entry.getFileName())) {
+                Files.delete(entry);
+                dropped.add(entry);
+              }
+            });
       }
     }
-  }
-
-  private static void dropUnproven(Path directory) throws IOException {
-    DirectoryEntries.each(
-        directory,
-        entry -> {
-          if (FileFacts.of(entry).links() == 1) {
-            Files.delete(entry);
-          }
-        });
+    if (!dropped.isEmpty()) {
+      inodes.forEach(
+          (number, inode) -> {
+            if (inode.anchored && dropped.contains(anchor(inode, number))) {
+              inode.anchored = false;
+            }
+          });
+    }
   }
 
   /**

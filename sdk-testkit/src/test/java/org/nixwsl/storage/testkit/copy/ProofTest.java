@@ -1,0 +1,144 @@
+package org.nixwsl.storage.testkit.copy;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributeView;
+import java.nio.file.attribute.FileTime;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.IntegrityException;
+import org.nixwsl.storage.store.NixStore;
+import org.nixwsl.storage.store.StoreFinding;
+import org.nixwsl.storage.testkit.StoreFixture;
+
+/** What is read back from the target's device before a copy counts. */
+class ProofTest {
+  @TempDir Path directory;
+  private LoopFileSystem disk;
+  private NixStore source;
+  private NixStore target;
+
+  @BeforeEach
+  void mount() throws IOException {
+    disk = LoopFileSystem.ext4(directory, 64L << 20);
+    source = StoreFixture.create(Files.createDirectory(directory.resolve("source")), 815).store();
+    target = NixStore.ofNixDirectory(disk.path().resolve("instance"));
+  }
+
+  @AfterEach
+  void unmount() {
+    if (disk != null) {
+      disk.close();
+    }
+  }
+
+  @Test
+  void refusesATargetThatComesBackWrongAndMendsItOnTheNextCall() throws Exception {
+    IntegrityException damaged =
+        assertThrows(
+            IntegrityException.class,
+            () ->
+                CopyBench.inSession(
+                    source,
+                    target,
+                    (session, progress) -> {
+                      session.copyPaths(progress);
+                      session.copyState(progress);
+                      flipFirstByte(CopyBench.regularFileIn(target));
+                      session.prove(progress);
+                    }));
+    assertThat(damaged.code()).isEqualTo(ErrorCode.TARGET_DAMAGED);
+    assertThat(damaged.findings()).isNotEmpty();
+    CopyBench.copy(source, target);
+    CopyBench.assertSame(source, target);
+  }
+
+  @Test
+  void refusesADatabaseThatComesBackWrong() throws Exception {
+    assertFoundDamaged("/nix/var/nix/db", () -> flipFirstByte(target.database()));
+  }
+
+  @Test
+  void refusesARootThatComesBackWrong() throws Exception {
+    Path root = Path.of("gcroots", "result");
+    Files.createSymbolicLink(source.stateDirectory().resolve(root), Path.of("/home/a/result"));
+    assertFoundDamaged(
+        "/nix/var/nix",
+        () -> {
+          Path copy = target.stateDirectory().resolve(root);
+          FileTime time = Files.getLastModifiedTime(copy, LinkOption.NOFOLLOW_LINKS);
+          Files.delete(copy);
+          Files.createSymbolicLink(copy, Path.of("/home/b/result"));
+          Files.getFileAttributeView(copy, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
+              .setTimes(time, time, null);
+        });
+  }
+
+  private interface Harm {
+    void done() throws IOException;
+  }
+
+  /** Harms a finished copy before it is read back; the next call has to mend it. */
+  private void assertFoundDamaged(String where, Harm harm) throws IOException {
+    IntegrityException damaged =
+        assertThrows(
+            IntegrityException.class,
+            () ->
+                CopyBench.inSession(
+                    source,
+                    target,
+                    (session, progress) -> {
+                      session.copyPaths(progress);
+                      session.copyState(progress);
+                      harm.done();
+                      session.prove(progress);
+                    }));
+    assertThat(damaged.code()).isEqualTo(ErrorCode.TARGET_DAMAGED);
+    assertThat(damaged.findings().stream().map(StoreFinding::path)).containsExactly(where);
+    CopyBench.copy(source, target);
+    CopyBench.assertSame(source, target);
+  }
+
+  @Test
+  void readsBackWithoutTheCacheOfTheFileBelowALoopDevice() {
+    CopyBench.inSession(
+        source,
+        target,
+        (session, progress) -> {
+          session.copyPaths(progress);
+          session.copyState(progress);
+          long before = dropsOfCache();
+          session.prove(progress);
+          assertThat(dropsOfCache()).isGreaterThan(before);
+        });
+  }
+
+  private static void flipFirstByte(Path file) throws IOException {
+    try (FileChannel channel =
+        FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+      ByteBuffer first = ByteBuffer.allocate(1);
+      channel.read(first, 0);
+      channel.write(ByteBuffer.wrap(new byte[] {(byte) (first.get(0) ^ 1)}), 0);
+    }
+  }
+
+  /** The kernel counts each time in {@code /proc/vmstat}. */
+  private static long dropsOfCache() throws IOException {
+    return Files.readAllLines(Path.of("/proc/vmstat")).stream()
+        .filter(line -> line.startsWith("drop_pagecache "))
+        .mapToLong(line -> Long.parseLong(line.substring("drop_pagecache ".length())))
+        .findFirst()
+        .orElseThrow();
+  }
+}
