@@ -7,6 +7,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -30,7 +32,7 @@ final class VhdxFuzz implements Callable<Integer> {
   VhdxFuzz() {}
 
   @Override
-  public Integer call() throws IOException, InterruptedException {
+  public Integer call() throws IOException, ExecutionException {
     Path folder = settings.work().resolve("fuzz-vhdx");
     Path corpus = Files.createDirectories(folder.resolve("corpus"));
     Files.deleteIfExists(folder.resolve("fuzz.vhdx"));
@@ -50,7 +52,19 @@ final class VhdxFuzz implements Callable<Integer> {
       arguments.add("-max_total_time=" + seconds);
     }
     arguments.add(corpus.toString());
-    Jazzer.main(arguments.toArray(String[]::new)); // ends the process
-    return 0;
+    // Jazzer ends the process, which waits for this thread: so it must have another one.
+    FutureTask<Integer> fuzzing =
+        new FutureTask<>(
+            () -> {
+              Jazzer.main(arguments.toArray(String[]::new));
+              return 0;
+            });
+    new Thread(fuzzing, "jazzer").start();
+    try {
+      return fuzzing.get();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return 0; // the process is ending, with the status that Jazzer gave it
+    }
   }
 }

@@ -151,12 +151,12 @@ class LockingTest {
   }
 
   @Test
-  void aDifferencingDiskIsDescribedAndNotRead() throws IOException {
+  void aDifferencingDiskWithoutItsParentIsDescribedAndNotRead() throws IOException {
     Path child = TestImage.differencing().writeTo(folder.resolve("child.vhdx"));
     assertThat(engine.inspect(child).parent()).contains("x");
     assertThat(engine.inspect(child).blocks().partiallyPresent()).isEqualTo(1);
     assertThatThrownBy(() -> engine.openForReading(child))
-        .satisfies(e -> hasCode(e, ErrorCode.VHDX_UNSUPPORTED));
+        .satisfies(e -> hasCode(e, ErrorCode.VHDX_PARENT_NOT_FOUND));
     assertThatThrownBy(() -> engine.openForWriting(child))
         .satisfies(e -> hasCode(e, ErrorCode.VHDX_UNSUPPORTED));
     // The refusal has let go of the file.

@@ -167,16 +167,23 @@ final class ChangedDiskTest {
     unmounted(mounted, "e2fsck -fn " + mounted.device());
   }
 
-  /** Runs a script while the file system is not mounted, and the disk attached. */
+  /**
+   * Runs a script while the file system is not mounted, and the disk attached. A process elsewhere
+   * that begins just now with a copy of all mounts keeps the device in use for a moment (exit
+   * status 8 of e2fsck), for which this waits.
+   */
   private void unmounted(MountedStorage mounted, String script) {
     String point = mounted.mountPoint().toString();
+    String device = mounted.device();
     machine.sh(
-        "umount "
-            + point
-            + " && { "
+        ("umount POINT && { n=0; e2fsck -p DEVICE; s=$?;"
+                    + " while [ $s = 8 ] && [ $n -lt 100 ]; do"
+                    + " sleep 0.1; n=$((n + 1)); e2fsck -p DEVICE; s=$?; done; [ $s = 0 ] && ")
+                .replace("POINT", point)
+                .replace("DEVICE", device)
             + script
             + "; } >&2 && mount "
-            + mounted.device()
+            + device
             + " "
             + point);
   }
