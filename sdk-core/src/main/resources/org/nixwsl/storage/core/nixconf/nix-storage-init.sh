@@ -271,9 +271,9 @@ fi
 
 # The shim cannot be tried, and when it does not start PID 1 ends. So it has to be, byte by byte, the
 # one that the root disk has under the same name.
-hash() { timeout 10 sha256sum < "$1"; }
-rootHash=$(hash "$diskShim" 2> /dev/null)
-if [ -z "$rootHash" ] || [ "$(hash "$diskShimFile" 2> /dev/null)" != "$rootHash" ]; then
+digest() { timeout 10 sha256sum < "$1"; }
+rootDigest=$(digest "$diskShim" 2> /dev/null)
+if [ -z "$rootDigest" ] || [ "$(digest "$diskShimFile" 2> /dev/null)" != "$rootDigest" ]; then
   rescue "$diskShim in $instanceDir is not the one that the root disk has"
 fi
 
