@@ -24,9 +24,11 @@ import java.nio.file.Path;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.NullMarked;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The arrows between modules and packages, and who may do what. */
+@Tag("once")
 class ArchitectureTest {
   private static final String ROOT = "org.nixwsl.storage";
   private static final String CORE = ROOT + ".core..";

@@ -17,6 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -41,6 +42,7 @@ import org.nixwsl.storage.migrate.Stage;
  * CrashTest}: after each act, with unforced ones lost, torn and out of order, and a second crash
  * during the replay.
  */
+@Tag("once")
 class ChangeCrashTest {
   private static final int SIZE = 8 * MIB + MIB / 2;
 

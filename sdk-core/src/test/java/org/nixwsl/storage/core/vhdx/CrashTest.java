@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -36,6 +37,7 @@ import org.nixwsl.storage.disk.LogState;
  * the file is opened as it is after each of them, with all unforced ones there, and with them lost,
  * torn and out of order.
  */
+@Tag("once")
 class CrashTest {
   private static final int UNIT = 512;
   private static final int PAGE = 4096;

@@ -17,6 +17,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nixwsl.storage.disk.DiskCheck;
@@ -25,6 +26,7 @@ import org.nixwsl.storage.disk.DiskCheck;
  * Some hundred made images, each given to QEMU, 7-Zip and libvhdi as well: what we accept they
  * read, and as we do. What 7-Zip refuses beyond that carries a warning of ours.
  */
+@Tag("once")
 class DifferentialTest {
   private static final int IMAGES = 200;
   private static final long SEED = 41_000;

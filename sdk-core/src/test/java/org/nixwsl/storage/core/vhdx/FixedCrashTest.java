@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nixwsl.storage.core.io.DurableFiles;
@@ -30,6 +31,7 @@ import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.migrate.Stage;
 
 /** Crashes while fixed disks are made, and while one grows out of its block table. */
+@Tag("once")
 class FixedCrashTest {
   /** Blocks of 1 MiB, of which a table of 1 MiB has room for 131,040. */
   static final int FULL = 131_000;

@@ -19,6 +19,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nixwsl.storage.core.run.Operation;
@@ -31,6 +32,7 @@ import org.nixwsl.storage.error.StorageSdkException;
  * Good images with some fields changed, checksums made right again in most: whatever they say, only
  * our own exception comes out, in bounded time, and a disk that checks clean can be read.
  */
+@Tag("once")
 class FuzzTest {
   private static final int CASES = 200_000;
   private static final int CASES_PER_FILE = 5000;

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,6 +26,7 @@ import org.nixwsl.storage.mount.MountedStorage;
 import org.nixwsl.storage.mount.SharedStorage;
 
 /** A disk that is resized and compacted, as the file system on it sees that. */
+@Tag("once")
 final class ChangedDiskTest {
   private static final RunOptions QUIETLY = RunOptions.ofDefaults();
   private static final int MIB = 1 << 20;

@@ -23,6 +23,7 @@ import org.nixwsl.storage.testkit.nix.NixProgram;
  * What an instance boots from, decided by a real systemd behind our hook: one row for each state of
  * disk and instance. {@code ./dev test boot} prints the table of all rows.
  */
+@Tag("once")
 class BootTableTest {
   private static final String NOTHING = ":";
   private static final String DISK = "disk";

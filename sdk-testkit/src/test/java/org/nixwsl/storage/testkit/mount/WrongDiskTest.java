@@ -15,6 +15,7 @@ import java.util.TreeMap;
 import java.util.UUID;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nixwsl.storage.RunOptions;
@@ -31,6 +32,7 @@ import org.nixwsl.storage.testkit.wsl.model.WslRelease;
  * Six disks of one size, one of them the root of an instance, some attached and some not, some that
  * come and go while a blank one is prepared: the right one is formatted, or none.
  */
+@Tag("once")
 class WrongDiskTest {
   /** All of them take half a minute of one processor. */
   private static final int SET_UPS =

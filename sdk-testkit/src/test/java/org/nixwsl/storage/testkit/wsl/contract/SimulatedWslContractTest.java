@@ -22,6 +22,7 @@ import org.nixwsl.storage.testkit.wsl.command.WslOutput;
 import org.nixwsl.storage.testkit.wsl.model.WslMachine;
 import org.nixwsl.storage.testkit.wsl.model.WslRelease;
 
+@Tag("once")
 class SimulatedWslContractTest {
   /** Each test has a machine of its own, as JUnit makes the object anew for each. */
   abstract static class OfRelease implements WslContract {
