@@ -6,6 +6,7 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.config.NixModuleSettings;
 import org.nixwsl.storage.disk.ByteSize;
+import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.MountName;
 import picocli.CommandLine.Option;
@@ -94,13 +95,13 @@ final class ModuleOptions {
 
   ModuleOptions() {}
 
-  /** The settings that were given. */
+  /** The settings that were given; those that clash are refused with the code of a bad setting. */
   NixModuleSettings settings() {
     NixModuleSettings.Builder settings = NixModuleSettings.builder();
     if (gcOlderThanDays != null) {
       settings.gcOlderThanDays(gcOlderThanDays);
     }
-    return settings
+    settings
         .instance(Objects.requireNonNull(instance))
         .storageId(Objects.requireNonNull(storageId))
         .mountName(Objects.requireNonNull(mountName))
@@ -111,7 +112,11 @@ final class ModuleOptions {
         .minFree(Optional.ofNullable(minFree))
         .maxFree(Optional.ofNullable(maxFree))
         .verifySchedule(verifySchedule)
-        .gcSchedule(Optional.ofNullable(gcSchedule))
-        .build();
+        .gcSchedule(Optional.ofNullable(gcSchedule));
+    try {
+      return settings.build();
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(e.getMessage() + " [" + ErrorCode.BAD_SETTING + "]", e);
+    }
   }
 }

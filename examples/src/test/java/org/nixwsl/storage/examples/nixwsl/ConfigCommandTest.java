@@ -78,7 +78,7 @@ class ConfigCommandTest {
             "nix.gc.options = \"--delete-older-than 30d\";");
     assertThat(withOptions().out())
         .contains("verifySchedule = \"monthly\";")
-        .doesNotContain("nix.settings", "nix.gc.");
+        .doesNotContain("nix.settings", "nix.gc.dates", "nix.gc.options");
   }
 
   @Test
