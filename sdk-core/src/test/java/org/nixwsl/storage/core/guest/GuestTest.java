@@ -249,34 +249,6 @@ class GuestTest {
   }
 
   @Test
-  void anInterruptionOfTheCallerCancelsTheStepAndIsNotLost() throws Exception {
-    GuestClient guest = connect();
-    host.waitsInCopy = true;
-    Thread caller = Thread.currentThread();
-    Thread interrupter =
-        new Thread(
-            () -> {
-              try {
-                host.inCopy.await();
-                caller.interrupt();
-              } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-              }
-            });
-    interrupter.start();
-
-    assertThatThrownBy(
-            () ->
-                run(
-                    op -> {
-                      guest.call("begin", GuestWire.copyRequest(COPY), Listener.none(), op);
-                      return guest.call("copyPaths", Map.of(), Listener.none(), op);
-                    }))
-        .isInstanceOf(OperationCancelledException.class);
-    assertThat(Thread.interrupted()).as("the caller is still interrupted").isTrue();
-  }
-
-  @Test
   void aGuestThatLosesItsHostCancelsAndClosesItsSession() throws Exception {
     GuestClient guest = connect();
     host.waitsInCopy = true;
