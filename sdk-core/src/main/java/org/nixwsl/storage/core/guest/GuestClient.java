@@ -137,17 +137,19 @@ final class GuestClient implements AutoCloseable {
       String name, Map<String, Object> arguments, Listener listener, Operation operation)
       throws InterruptedException {
     long id = ++lastId;
-    send(object("id", id, "call", name, "arguments", arguments));
     Told told = new Told(listener);
-    boolean interrupted = false;
+    // Kept here until the call is over: a stream may close when an interrupted thread writes to it,
+    // and then the guest could not be told.
+    boolean interrupted = Thread.interrupted();
     boolean cancelled = false;
     try {
+      send(object("id", id, "call", name, "arguments", arguments));
       while (true) {
+        interrupted |= Thread.interrupted();
         if (!cancelled && (interrupted || operation.cancelled())) {
           cancelled = true; // the guest ends the call by itself, and says what it left
           send(object("cancel", id));
         }
-        interrupted |= Thread.interrupted();
         @Nullable Map<String, Object> message = null;
         try {
           message = poll();

@@ -4,13 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.nixwsl.storage.core.guest.GuestWire.object;
 
+import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.nio.channels.Channels;
-import java.nio.channels.ClosedChannelException;
-import java.nio.channels.Pipe;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.SocketException;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -63,13 +67,16 @@ import org.nixwsl.storage.store.VerifyLevel;
 import org.nixwsl.storage.store.VerifyReport;
 import org.nixwsl.storage.store.VerifyRequest;
 
-/** Client and server of one JVM, joined by two pipes. */
+/** Client and server of one JVM, joined by a socket. */
 class GuestTest {
   private static final NixStore STORE = new NixStore(Path.of("/nix"));
   private static final CopyRequest COPY =
       CopyRequest.of(STORE, new NixStore(Path.of("/mnt/wsl/x/y")));
   private static final StoreFinding ODD =
       new StoreFinding("/nix/store/%FFx", Verdict.MODIFIED, "quotes \" and\nlines and \u00fc");
+
+  /** About so many bytes nobody has to read. */
+  private static final int FULL_AT = 128 << 10;
 
   private final FakeHost host = new FakeHost();
   private final List<StorageEvent> events = new ArrayList<>();
@@ -249,6 +256,34 @@ class GuestTest {
   }
 
   @Test
+  void anInterruptionOfTheCallerCancelsTheStepAndIsNotLost() throws Exception {
+    GuestClient guest = connect();
+    host.waitsInCopy = true;
+    Thread caller = Thread.currentThread();
+    Thread interrupter =
+        new Thread(
+            () -> {
+              try {
+                host.inCopy.await();
+                caller.interrupt();
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+              }
+            });
+    interrupter.start();
+
+    assertThatThrownBy(
+            () ->
+                run(
+                    op -> {
+                      guest.call("begin", GuestWire.copyRequest(COPY), Listener.none(), op);
+                      return guest.call("copyPaths", Map.of(), Listener.none(), op);
+                    }))
+        .isInstanceOf(OperationCancelledException.class);
+    assertThat(Thread.interrupted()).as("the caller is still interrupted").isTrue();
+  }
+
+  @Test
   void aGuestThatLosesItsHostCancelsAndClosesItsSession() throws Exception {
     GuestClient guest = connect();
     host.waitsInCopy = true;
@@ -390,7 +425,7 @@ class GuestTest {
 
   private void halt(Pipes pipes) {
     try {
-      pipes.up.sink().close();
+      pipes.guestEnds();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -465,37 +500,69 @@ class GuestTest {
 
   // --- The two sides
 
-  /** Two pipes, as between a host and a process. */
+  /**
+   * A way in each direction, as between a host and a process: like those of a process, the streams
+   * of a socket do not end when their thread is interrupted.
+   */
   private final class Pipes {
-    private final Pipe up = Pipe.open();
-    private final Pipe down = Pipe.open();
+    private final Socket host;
+    private final Socket guest;
 
     Pipes() throws IOException {
-      open.add(up.sink());
-      open.add(down.sink());
+      try (ServerSocket server = new ServerSocket()) {
+        server.setReceiveBufferSize(FULL_AT);
+        server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 1);
+        host = new Socket();
+        host.setReceiveBufferSize(FULL_AT);
+        host.connect(server.getLocalSocketAddress());
+        guest = server.accept();
+      }
+      host.setSendBufferSize(FULL_AT);
+      guest.setSendBufferSize(FULL_AT);
+      host.setTcpNoDelay(true);
+      guest.setTcpNoDelay(true);
+      open.add(host);
+      open.add(guest);
     }
 
-    InputStream inGuest() {
-      return Channels.newInputStream(down.source());
+    InputStream inGuest() throws IOException {
+      return guest.getInputStream();
     }
 
-    OutputStream outOfGuest() {
-      return Channels.newOutputStream(up.sink());
+    OutputStream outOfGuest() throws IOException {
+      return guest.getOutputStream();
     }
 
-    InputStream toHost() {
-      return Channels.newInputStream(up.source());
+    InputStream toHost() throws IOException {
+      return host.getInputStream();
     }
 
-    OutputStream fromHost() {
-      return Channels.newOutputStream(down.sink());
+    /** As strict as a channel, which closes under an interrupted thread that begins to write. */
+    OutputStream fromHost() throws IOException {
+      return new FilterOutputStream(host.getOutputStream()) {
+        @Override
+        public void write(byte[] bytes, int offset, int length) throws IOException {
+          if (Thread.currentThread().isInterrupted()) {
+            throw new ClosedByInterruptException();
+          }
+          out.write(bytes, offset, length);
+        }
+      };
     }
 
+    /** The guest's process is gone. */
+    void guestEnds() throws IOException {
+      guest.close();
+    }
+
+    /** The end of the guest's input. */
     void close() {
       try {
-        down.sink().close();
+        if (!host.isClosed() && !host.isOutputShutdown()) {
+          host.shutdownOutput();
+        }
       } catch (IOException e) {
-        throw new IllegalStateException(e);
+        throw new UncheckedIOException(e);
       }
     }
   }
@@ -513,7 +580,7 @@ class GuestTest {
               try {
                 new GuestServer(host, host, Ticker.system(), silence, () -> halt(pipes))
                     .serve(pipes.inGuest(), pipes.outOfGuest());
-                pipes.up.sink().close();
+                pipes.guestEnds();
               } catch (IOException | InterruptedException e) {
                 throw new IllegalStateException(e);
               }
@@ -547,7 +614,7 @@ class GuestTest {
             () -> {
               try (OutputStream out = pipes.outOfGuest()) {
                 out.write(said.getBytes(StandardCharsets.UTF_8));
-              } catch (ClosedChannelException e) {
+              } catch (SocketException e) {
                 host.problems = List.of(); // nobody listens any more, which is what is tested
               } catch (IOException e) {
                 throw new UncheckedIOException(e);

@@ -3,7 +3,6 @@ package org.nixwsl.storage.testkit.wsl.contract;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -242,11 +241,15 @@ interface MountContract extends ContractBase {
   /** AbsolutePathVhdUnmountAfterVMTimeout. */
   @Test
   default void anAbsolutePathDetachesADiskOfAnIdleMachine() {
-    assumeTrue(machine().atLeast(2, 7, 2), "skipped: not before WSL 2.7.2");
     Path disk = machine().disk(Content.EXT4);
     ok("--mount", disk.toString(), "--vhd");
     machine().idleStop();
-    ok("--unmount", disk.getParent() + "/./" + disk.getFileName());
+    String spelling = disk.getParent() + "/./" + disk.getFileName();
+    if (machine().atLeast(2, 7, 2)) {
+      ok("--unmount", spelling);
+    } else { // only the spelling that WSL keeps is known to a machine that stands still
+      fails("Wsl/Service/DetachDisk/ERROR_FILE_NOT_FOUND", "--unmount", spelling);
+    }
     assertFalse(machine().vmRuns());
   }
 
