@@ -284,6 +284,24 @@ class GuestTest {
   }
 
   @Test
+  void aCallerThatWasInterruptedBeforeIsCancelledAndTheGuestIsNotLost() throws Exception {
+    GuestClient guest = connect();
+    host.waitsInCopy = true;
+
+    assertThatThrownBy(
+            () ->
+                run(
+                    op -> {
+                      guest.call("begin", GuestWire.copyRequest(COPY), Listener.none(), op);
+                      Thread.currentThread().interrupt();
+                      return guest.call("copyPaths", Map.of(), Listener.none(), op);
+                    }))
+        .isInstanceOf(OperationCancelledException.class);
+    assertThat(Thread.interrupted()).as("the caller is still interrupted").isTrue();
+    assertThat(host.steps).doesNotContain("copyPaths");
+  }
+
+  @Test
   void aGuestThatLosesItsHostCancelsAndClosesItsSession() throws Exception {
     GuestClient guest = connect();
     host.waitsInCopy = true;
