@@ -34,7 +34,10 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 
-/** {@code nixwsl vhdx}: virtual disk files. */
+/**
+ * {@code nixwsl vhdx}: virtual disk files. Over 400 lines, because the options of nine commands are
+ * most of it; each command is one call of the SDK.
+ */
 @Command(
     name = "vhdx",
     description =

@@ -4,17 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.nixwsl.storage.core.guest.GuestWire.object;
 
-import java.io.FilterOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.ServerSocket;
-import java.net.Socket;
 import java.net.SocketException;
-import java.nio.channels.ClosedByInterruptException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,13 +29,11 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.nixwsl.storage.RunOptions;
-import org.nixwsl.storage.StoreVerifier;
 import org.nixwsl.storage.core.guest.GuestClient.Listener;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.platform.StoreHost;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
-import org.nixwsl.storage.core.run.StageProgress;
 import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.error.CommandException;
@@ -58,7 +49,6 @@ import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.event.CancellationToken;
 import org.nixwsl.storage.event.StorageEvent;
 import org.nixwsl.storage.migrate.Stage;
-import org.nixwsl.storage.store.CopyReport;
 import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.NixStore;
 import org.nixwsl.storage.store.StoreFinding;
@@ -72,11 +62,8 @@ class GuestTest {
   private static final NixStore STORE = new NixStore(Path.of("/nix"));
   private static final CopyRequest COPY =
       CopyRequest.of(STORE, new NixStore(Path.of("/mnt/wsl/x/y")));
-  private static final StoreFinding ODD =
+  static final StoreFinding ODD =
       new StoreFinding("/nix/store/%FFx", Verdict.MODIFIED, "quotes \" and\nlines and \u00fc");
-
-  /** About so many bytes nobody has to read. */
-  private static final int FULL_AT = 128 << 10;
 
   private final FakeHost host = new FakeHost();
   private final List<StorageEvent> events = new ArrayList<>();
@@ -334,7 +321,7 @@ class GuestTest {
   @Test
   void aGuestThatHearsNothingForTooLongCommitsNothing() throws Exception {
     silence = Duration.ofMillis(300);
-    Pipes pipes = new Pipes();
+    Pipes pipes = pipes();
     serve(pipes);
     GuestLines lines = new GuestLines(pipes.toHost(), pipes.fromHost());
     lines.send(object("id", 1, "call", "begin", "arguments", GuestWire.copyRequest(COPY)));
@@ -348,7 +335,7 @@ class GuestTest {
   @Test
   void aCancellationThatIsReadBeforeItsCallIsBegunIsNotLost() throws Exception {
     host.measureTakes = new CountDownLatch(1);
-    Pipes pipes = new Pipes();
+    Pipes pipes = pipes();
     serve(pipes);
     GuestLines lines = new GuestLines(pipes.toHost(), pipes.fromHost());
     lines.send(object("id", 1, "call", "measure", "arguments", measured()));
@@ -372,7 +359,7 @@ class GuestTest {
     silence = Duration.ofMillis(300);
     host.problems =
         List.of(Problem.of(ErrorCode.NO_SPACE, "x".repeat(900_000), "more than any pipe holds"));
-    Pipes pipes = new Pipes();
+    Pipes pipes = pipes();
     serve(pipes);
     new GuestLines(pipes.toHost(), pipes.fromHost())
         .send(
@@ -518,75 +505,14 @@ class GuestTest {
 
   // --- The two sides
 
-  /**
-   * A way in each direction, as between a host and a process: like those of a process, the streams
-   * of a socket do not end when their thread is interrupted.
-   */
-  private final class Pipes {
-    private final Socket host;
-    private final Socket guest;
-
-    Pipes() throws IOException {
-      try (ServerSocket server = new ServerSocket()) {
-        server.setReceiveBufferSize(FULL_AT);
-        server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 1);
-        host = new Socket();
-        host.setReceiveBufferSize(FULL_AT);
-        host.connect(server.getLocalSocketAddress());
-        guest = server.accept();
-      }
-      host.setSendBufferSize(FULL_AT);
-      guest.setSendBufferSize(FULL_AT);
-      host.setTcpNoDelay(true);
-      guest.setTcpNoDelay(true);
-      open.add(host);
-      open.add(guest);
-    }
-
-    InputStream inGuest() throws IOException {
-      return guest.getInputStream();
-    }
-
-    OutputStream outOfGuest() throws IOException {
-      return guest.getOutputStream();
-    }
-
-    InputStream toHost() throws IOException {
-      return host.getInputStream();
-    }
-
-    /** As strict as a channel, which closes under an interrupted thread that begins to write. */
-    OutputStream fromHost() throws IOException {
-      return new FilterOutputStream(host.getOutputStream()) {
-        @Override
-        public void write(byte[] bytes, int offset, int length) throws IOException {
-          if (Thread.currentThread().isInterrupted()) {
-            throw new ClosedByInterruptException();
-          }
-          out.write(bytes, offset, length);
-        }
-      };
-    }
-
-    /** The guest's process is gone. */
-    void guestEnds() throws IOException {
-      guest.close();
-    }
-
-    /** The end of the guest's input. */
-    void close() {
-      try {
-        if (!host.isClosed() && !host.isOutputShutdown()) {
-          host.shutdownOutput();
-        }
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
-    }
+  private Pipes pipes() throws IOException {
+    Pipes pipes = new Pipes();
+    open.add(pipes);
+    return pipes;
   }
 
   private GuestClient connect() throws Exception {
-    Pipes pipes = new Pipes();
+    Pipes pipes = pipes();
     serve(pipes);
     return client(pipes);
   }
@@ -611,7 +537,7 @@ class GuestTest {
         new GuestClient(
             new GuestLines(pipes.toHost(), pipes.fromHost()),
             () -> "the complaint",
-            pipes::close,
+            pipes::hostEnds,
             "the test",
             Ticker.system(),
             Duration.ofSeconds(60));
@@ -626,7 +552,7 @@ class GuestTest {
 
   /** A client of a guest that says just that and ends. */
   private GuestClient meets(String said) throws Exception {
-    Pipes pipes = new Pipes();
+    Pipes pipes = pipes();
     Thread speaker =
         new Thread(
             () -> {
@@ -654,119 +580,5 @@ class GuestTest {
         Ticker.system(),
         Map.of(),
         body);
-  }
-
-  /** What the guest works with. */
-  private static final class FakeHost implements StoreHost, StoreVerifier, StoreHost.CopySession {
-    private final List<String> steps = new ArrayList<>();
-    private final CountDownLatch inCopy = new CountDownLatch(1);
-    private final CountDownLatch closed = new CountDownLatch(1);
-    private Measure measure = new Measure(0, 0, 0, 0);
-    private List<Problem> problems = List.of();
-    private final CountDownLatch inMeasure = new CountDownLatch(1);
-    private volatile @Nullable Operation measuring;
-    private @Nullable CountDownLatch measureTakes;
-    private boolean waitsInCopy;
-    private @Nullable StorageSdkException failure;
-    private @Nullable StoreFinding found;
-    private @Nullable CopyRequest asked;
-    private @Nullable VerifyRequest verifyRequest;
-    private @Nullable VerifyReport verified;
-    private @Nullable Operation operation;
-    private volatile @Nullable EnvironmentException seenByCaller;
-
-    @Override
-    public Measure measure(NixStore store, Operation operation) throws InterruptedException {
-      measuring = operation;
-      inMeasure.countDown();
-      if (measureTakes != null) {
-        measureTakes.await();
-      }
-      if (failure != null) {
-        throw failure;
-      }
-      return measure;
-    }
-
-    @Override
-    public List<Problem> refusals(CopyRequest request, Measure known, Operation operation) {
-      asked = request;
-      return problems;
-    }
-
-    @Override
-    public CopySession begin(CopyRequest request, Operation operation) {
-      this.operation = operation;
-      steps.add("begin");
-      return this;
-    }
-
-    @Override
-    public VerifyReport verify(VerifyRequest request, RunOptions options) {
-      verifyRequest = request;
-      return Objects.requireNonNull(verified);
-    }
-
-    @Override
-    public void copyPaths(StageProgress progress) throws IOException, InterruptedException {
-      inCopy.countDown();
-      if (waitsInCopy) {
-        operation().await("a cancellation", Duration.ofSeconds(20), () -> false);
-      }
-      steps.add("copyPaths");
-      progress.expect(1000, 10);
-      progress.advance(400, 4);
-      if (found != null) {
-        operation().found(found);
-      }
-    }
-
-    private boolean measuredIsCancelled() {
-      return Objects.requireNonNull(measuring).cancelled();
-    }
-
-    private Operation operation() {
-      return Objects.requireNonNull(operation);
-    }
-
-    @Override
-    public void copyState(StageProgress progress) {
-      steps.add("copyState");
-    }
-
-    @Override
-    public void prove(StageProgress progress) {
-      steps.add("prove");
-    }
-
-    @Override
-    public void finish() {
-      steps.add("finish");
-    }
-
-    @Override
-    public void commit(UUID storageId) {
-      steps.add("commit " + storageId);
-    }
-
-    @Override
-    public CopyReport report() {
-      return new CopyReport(
-          1,
-          2,
-          3,
-          ByteSize.ofBytes(4),
-          Duration.ofNanos(5),
-          Duration.ZERO,
-          List.of(ODD),
-          List.of("/nix/store/x.lock"),
-          List.of("n"));
-    }
-
-    @Override
-    public void close() {
-      steps.add("close");
-      closed.countDown();
-    }
   }
 }

@@ -17,6 +17,9 @@ import org.nixwsl.storage.testkit.wsl.model.WslState.Mount;
  * WSL of one Windows user on one machine: the service and its table of disks, the virtual machine,
  * the instances. Each method is something that a call of wsl.exe, Windows or a person does. Time
  * stands still unless it is moved on. Deterministic for the same calls; not thread-safe.
+ *
+ * <p>Over 400 lines, because what happens to the machine at one moment touches instances, disks and
+ * the virtual machine together.
  */
 public final class WslMachine extends WindowsSide {
   private static final String DISTRO = "WSL_E_DISTRO_NOT_FOUND";
