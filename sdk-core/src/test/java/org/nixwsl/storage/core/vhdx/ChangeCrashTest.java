@@ -20,6 +20,8 @@ import java.util.Random;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.nixwsl.storage.core.run.Operation;
@@ -43,6 +45,7 @@ import org.nixwsl.storage.migrate.Stage;
  * during the replay.
  */
 @Tag("once")
+@Execution(ExecutionMode.CONCURRENT)
 class ChangeCrashTest {
   private static final int SIZE = 8 * MIB + MIB / 2;
 

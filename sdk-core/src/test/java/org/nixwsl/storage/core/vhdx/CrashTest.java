@@ -23,6 +23,8 @@ import java.util.TreeMap;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.nixwsl.storage.core.run.Operation;
@@ -38,6 +40,7 @@ import org.nixwsl.storage.disk.LogState;
  * torn and out of order.
  */
 @Tag("once")
+@Execution(ExecutionMode.CONCURRENT)
 class CrashTest {
   private static final int UNIT = 512;
   private static final int PAGE = 4096;
