@@ -200,8 +200,25 @@ final class MountAttempt {
     if (seen.view().isRoot(carrier.number())) {
       throw instanceDisk(carrier.node());
     }
+    if (outcome == Outcome.REFUSED) {
+      mountSeen();
+      return;
+    }
     String root = seen.view().shareRoot().orElseThrow();
     seen.guest().remount(carrier, known.orElseThrow(), root + "/" + storage.mountName(), operation);
+  }
+
+  /**
+   * Mounts a disk that came late and is there now. Never by hand: WSL would not know of the mount,
+   * and {@code --unmount} would pull the disk from under it.
+   */
+  private void mountSeen() throws IOException, InterruptedException {
+    WslAnswer answer = wsl.mount(disk, storage.mountName(), TYPE, operation);
+    if (answer.ok()) {
+      mountedByUs = true;
+    } else if (!answer.isTo(WslError.Treatment.DONE)) {
+      throw lost("Linux has the disk and did not mount it");
+    }
   }
 
   /** The UUID of what is mounted under the name, if it is this disk and all is well. */

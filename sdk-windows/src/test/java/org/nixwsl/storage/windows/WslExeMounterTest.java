@@ -102,6 +102,17 @@ class WslExeMounterTest extends MounterFixture {
   }
 
   @Test
+  void aDiskThatComesLateIsMountedByWslAndNeverFromInside() throws IOException {
+    running("");
+    wsl.answers("--mount", 0, "").answers("--mount", 1, "?").answers("--mount", 1, "?");
+    wsl.answers("--mount", 0, "");
+    wsl.answers("look", 0, NO_SHARE).answers("look", 0, MOUNTED);
+    assertThat(mounter.ensureMounted(storage).fileSystemUuid()).contains(DISK);
+    assertThat(mounts()).isEqualTo(4);
+    assertThat(wsl.scripts()).noneMatch(script -> script.startsWith("set -- 'remount'"));
+  }
+
+  @Test
   void withoutUuidAStaleTableCannotBeMended() throws IOException {
     attachedBefore();
     mountFails("Wsl/Service/MountDisk/WSL_E_DISK_ALREADY_MOUNTED");

@@ -45,6 +45,7 @@ final class SimulatedHost implements Ticker {
   final WslMachine machine;
   final FaultPlan faults = new FaultPlan();
   private final WslCommand command;
+  private final WslCommand looking;
   private long nanos;
   Happening before = () -> {};
   Answer answer = (arguments, stdout) -> stdout;
@@ -53,6 +54,7 @@ final class SimulatedHost implements Ticker {
     WslState state = new WslState();
     machine = new WslMachine(state);
     command = new WslCommand(machine, Guests.inMemory(state), faults);
+    looking = new WslCommand(machine, Guests.inMemory(state), new FaultPlan());
   }
 
   /** The SDK of one process; all that keep their notes in one directory are of one user. */
@@ -62,6 +64,10 @@ final class SimulatedHost implements Ticker {
 
   /** A call by someone who is not the SDK. */
   WslOutput call(String... arguments) {
+    return call(command, arguments);
+  }
+
+  private static WslOutput call(WslCommand command, String... arguments) {
     try {
       return command.run(WslCall.of(arguments));
     } catch (IOException | InterruptedException e) {
@@ -69,12 +75,14 @@ final class SimulatedHost implements Ticker {
     }
   }
 
-  /** What an instance shows of its mounts, without starting any. */
+  /** What an instance shows of its mounts, without starting any, and whatever fault is planned. */
   String mounts(String instance) {
     boolean runs =
         machine.instances().stream()
             .anyMatch(row -> row.name().equals(instance) && row.state().equals("Running"));
-    return runs ? call("-d", instance, "--exec", "/bin/cat", "/proc/self/mountinfo").text() : "";
+    return runs
+        ? call(looking, "-d", instance, "--exec", "/bin/cat", "/proc/self/mountinfo").text()
+        : "";
   }
 
   private ProcessRunner.Result run(
