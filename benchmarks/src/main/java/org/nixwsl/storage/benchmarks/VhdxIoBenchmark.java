@@ -100,6 +100,7 @@ final class VhdxIoBenchmark implements Callable<Integer> {
               Contestant.rival("qemu-io", test.qemu(disk))),
           operation);
     }
+    harness.print();
     memory(harness, scratch, sdk);
     return 0;
   }

@@ -17,8 +17,8 @@ import org.nixwsl.storage.disk.DiskType;
  * need all of them (MS-VHDX section 2.5).
  */
 final class BlockScan {
-  /** A mask: entries between two looks at cancellation, about a millisecond of work. */
-  private static final long ENTRIES_BETWEEN_LOOKS = (1 << 16) - 1;
+  /** About a millisecond of work. */
+  private static final long ENTRIES_BETWEEN_LOOKS = 1 << 16;
 
   private final DiskImage image;
   private final Geometry geometry;
@@ -27,6 +27,7 @@ final class BlockScan {
   private final SpaceMap space = new SpaceMap();
   private final long[] counts = new long[BlockState.NUMBERS];
   private boolean chunkNeedsBitmap;
+  private long nextLook;
 
   private BlockScan(DiskImage image, Findings findings) {
     this.image = image;
@@ -54,15 +55,9 @@ final class BlockScan {
     long index = 0;
     for (long left = geometry.payloadBlocks(); left > 0; left -= geometry.chunkRatio()) {
       long blocks = Math.min(left, geometry.chunkRatio());
-      for (long i = 0; i < blocks; i++) {
-        if ((index & ENTRIES_BETWEEN_LOOKS) == 0) {
-          operation.checkCancelled();
-        }
-        payload(index, table.entry(index));
-        index++;
-      }
+      payloads(index, index + blocks, operation);
       // Entries of the last chunk past the last block are not in use, its bitmap may be.
-      index += geometry.chunkRatio() - blocks;
+      index += geometry.chunkRatio();
       if (index < table.entries()) {
         bitmap(index, table.entry(index));
         index++;
@@ -72,6 +67,24 @@ final class BlockScan {
     if (unused > 0) {
       findings.report(
           FindingCode.SPACE_UNUSED, 0, unused / Fields.MIB + " MiB of the file are not in use");
+    }
+  }
+
+  private void payloads(long from, long end, Operation operation) throws IOException {
+    long index = from;
+    while (index < end) {
+      if (index >= nextLook) {
+        operation.checkCancelled();
+        nextLook = index + ENTRIES_BETWEEN_LOOKS;
+      }
+      // An entry of zeros is a block that is not there, and nothing can be wrong with it.
+      int zeros = table.zerosFrom(index, end - index);
+      counts[BlockState.NOT_PRESENT.number()] += zeros;
+      index += zeros;
+      if (zeros == 0) {
+        payload(index, table.entry(index));
+        index++;
+      }
     }
   }
 

@@ -26,6 +26,8 @@ final class BlockTable {
 
   private static final int PAGES = 64;
 
+  private static final LongBuffer ZEROS = LongBuffer.allocate(ENTRIES_PER_PAGE).asReadOnlyBuffer();
+
   private final DiskBytes file;
   private final Region region;
   private final long entries;
@@ -44,6 +46,22 @@ final class BlockTable {
   long entry(long index) throws IOException {
     Long changed = changes.get(index);
     return changed == null ? entryInFile(index) : changed;
+  }
+
+  /**
+   * How many entries from this one on are zeros, which most of a new table is: a walk skips them
+   * all at once. Ends at the latest with the page, so that more may follow.
+   *
+   * @param most a bound of the answer, at least 1
+   */
+  int zerosFrom(long index, long most) throws IOException {
+    Long change = changes.ceilingKey(index);
+    long bound = change == null ? most : Math.min(most, change - index);
+    LongBuffer page = pageOf(index);
+    int at = (int) (index % ENTRIES_PER_PAGE);
+    int length = (int) Math.min(bound, page.limit() - at);
+    int mismatch = page.slice(at, length).mismatch(ZEROS.slice(0, length));
+    return mismatch < 0 ? length : mismatch;
   }
 
   /** Changes an entry, in memory only; the caller bounds how many, and brings them to the file. */
@@ -86,6 +104,10 @@ final class BlockTable {
   }
 
   private long entryInFile(long index) throws IOException {
+    return pageOf(index).get((int) (index % ENTRIES_PER_PAGE));
+  }
+
+  private LongBuffer pageOf(long index) throws IOException {
     long number = index / ENTRIES_PER_PAGE;
     int slot = (int) (number % PAGES);
     LongBuffer page = pages[slot];
@@ -97,7 +119,7 @@ final class BlockTable {
       pages[slot] = page;
       numbers[slot] = number;
     }
-    return page.get((int) (index % ENTRIES_PER_PAGE));
+    return page;
   }
 
   /** Where an entry is in the file, in bytes. */
