@@ -86,6 +86,12 @@ public enum ErrorCode {
 
   /** The plan has reasons to refuse, so that nothing was started. */
   PLAN_REFUSED,
+  /** The journal of a move was not written by the SDK, or belongs to another move. */
+  JOURNAL_FOREIGN,
+  /** The journal of a move is damaged in a way that no crash leaves. */
+  JOURNAL_DAMAGED,
+  /** The journal of a move was written by a newer version of the SDK. */
+  JOURNAL_TOO_NEW,
   /** A setting is not allowed in a NixOS module or in a file name. */
   BAD_SETTING,
   /** Others could change the configuration that root builds, or a file of it is no plain file. */

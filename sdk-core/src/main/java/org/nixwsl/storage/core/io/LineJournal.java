@@ -14,6 +14,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.zip.CRC32C;
 
 /**
@@ -24,8 +25,8 @@ import java.util.zip.CRC32C;
  * <p>Not thread-safe. Whoever opened it closes it, and sees to it that nobody else has it open.
  */
 public final class LineJournal implements Closeable {
-  /** A line is a few names; longer ones were not written by us. */
-  private static final int LONGEST_LINE = 16 << 10;
+  /** A line is a few names, each escaped; longer ones were not written by us. */
+  private static final int LONGEST_LINE = 64 << 10;
 
   /** A space and eight hexadecimal digits. */
   private static final int CHECK_LENGTH = 9;
@@ -34,6 +35,29 @@ public final class LineJournal implements Closeable {
 
   private LineJournal(FileChannel channel) {
     this.channel = channel;
+  }
+
+  /** What comes after the last right line of a journal. */
+  public enum Tail {
+    /** Nothing. */
+    NONE,
+    /** What a crash leaves that came while a line was written. */
+    TORN,
+    /** Right lines, behind a wrong one: no crash leaves that. */
+    MORE_LINES
+  }
+
+  /**
+   * A journal as it was read.
+   *
+   * @param lines the right lines from the start
+   * @param tail what comes after them
+   */
+  public record Contents(List<String> lines, Tail tail) {
+    /** Copies the list. */
+    public Contents {
+      lines = List.copyOf(lines);
+    }
   }
 
   /**
@@ -50,10 +74,48 @@ public final class LineJournal implements Closeable {
     }
   }
 
+  /**
+   * {@link #read} that also tells what comes after the right lines. Takes as much memory as the
+   * file is long.
+   *
+   * @param mostBytes a longer file is none of ours
+   * @return empty if the file is longer
+   * @throws java.nio.file.NoSuchFileException if it is not there
+   */
+  public static Optional<Contents> inspect(Path file, long mostBytes) throws IOException {
+    try (FileChannel channel =
+        FileChannel.open(file, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
+      long size = channel.size();
+      if (size > mostBytes) {
+        return Optional.empty();
+      }
+      List<String> lines = new ArrayList<>();
+      long end = readInto(channel, lines);
+      Tail tail = end == size ? Tail.NONE : Tail.TORN;
+      InputStream rest = new BufferedInputStream(Channels.newInputStream(channel.position(end)));
+      String text = new String(rest.readAllBytes(), StandardCharsets.ISO_8859_1);
+      for (int cut = text.lastIndexOf('\n'); cut >= 0 && tail == Tail.TORN; ) {
+        int before = text.lastIndexOf('\n', cut - 1);
+        if (unchecked(text.substring(before + 1, cut)).isPresent()) {
+          tail = Tail.MORE_LINES;
+        }
+        cut = before;
+      }
+      return Optional.of(new Contents(lines, tail));
+    }
+  }
+
   /** Makes a journal that must not be there yet, with its first line, durably. */
   public static void create(Path file, String firstLine) throws IOException, InterruptedException {
     DurableFiles.create(
         file, channel -> DurableFiles.writeFully(channel, encode(List.of(firstLine))));
+  }
+
+  /** Puts a journal of these lines in the place of the one that is there, durably, in one step. */
+  public static void replace(Path file, List<String> lines)
+      throws IOException, InterruptedException {
+    byte[] bytes = encode(lines);
+    DurableFiles.replace(file, channel -> DurableFiles.writeFully(channel, bytes));
   }
 
   /**
@@ -128,6 +190,14 @@ public final class LineJournal implements Closeable {
     return String.format(Locale.ROOT, "%08x", crc.getValue());
   }
 
+  /** A line without its check; empty if it is not the right one. */
+  private static Optional<String> unchecked(String text) {
+    int cut = text.length() - CHECK_LENGTH;
+    return cut >= 0 && text.substring(cut).equals(" " + check(text.substring(0, cut)))
+        ? Optional.of(text.substring(0, cut))
+        : Optional.empty();
+  }
+
   /** Returns where the last right line ends. */
   private static long readInto(FileChannel channel, List<String> lines) throws IOException {
     // Not closed: the channel belongs to the caller.
@@ -143,11 +213,11 @@ public final class LineJournal implements Closeable {
         continue;
       }
       String text = line.toString(StandardCharsets.ISO_8859_1);
-      int cut = text.length() - CHECK_LENGTH;
-      if (cut < 0 || !text.substring(cut).equals(" " + check(text.substring(0, cut)))) {
+      Optional<String> right = unchecked(text);
+      if (right.isEmpty()) {
         return end;
       }
-      lines.add(text.substring(0, cut));
+      lines.add(right.get());
       end += line.size() + 1L;
       line.reset();
     }

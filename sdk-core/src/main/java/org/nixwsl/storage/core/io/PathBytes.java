@@ -5,6 +5,7 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.Locale;
 
 /**
@@ -54,6 +55,31 @@ public final class PathBytes {
       }
     }
     return out.toString();
+  }
+
+  /**
+   * The path that {@link #printable(Path)} gave this text for.
+   *
+   * @throws IllegalArgumentException if the text cannot be such a one
+   */
+  public static Path fromPrintable(String text) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream(text.length());
+    for (int i = 0; i < text.length(); i++) {
+      char c = text.charAt(i);
+      if (c < 0x20 || c >= 0x7f || (c == '%' && i + 2 >= text.length())) {
+        throw new IllegalArgumentException("Not the printable form of a path: " + text);
+      }
+      if (c == '%') {
+        bytes.write(HexFormat.fromHexDigits(text, i + 1, i + 3));
+        i += 2;
+      } else {
+        bytes.write(c);
+      }
+    }
+    byte[] path = bytes.toByteArray();
+    return text.startsWith("/")
+        ? toAbsolutePath(path)
+        : Path.of(new String(path, StandardCharsets.UTF_8));
   }
 
   /**

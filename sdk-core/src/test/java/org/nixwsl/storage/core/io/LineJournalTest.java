@@ -57,6 +57,40 @@ class LineJournalTest {
   }
 
   @Test
+  void tellsATornEndFromDamageInTheMiddle() throws Exception {
+    Path file = written();
+    byte[] whole = Files.readAllBytes(file);
+    assertThat(LineJournal.inspect(file, whole.length))
+        .contains(new LineJournal.Contents(LINES, LineJournal.Tail.NONE));
+    assertThat(LineJournal.inspect(file, whole.length - 1)).isEmpty();
+    int lastLine = whole.length - "three c 01234567\n".length();
+    for (int at = 0; at < whole.length; at++) {
+      byte[] bytes = whole.clone();
+      bytes[at] ^= 0x10;
+      Files.write(file, bytes);
+      // Without its line feed a line takes the next one with it.
+      LineJournal.Tail expected =
+          at < lastLine - 1 ? LineJournal.Tail.MORE_LINES : LineJournal.Tail.TORN;
+      assertThat(LineJournal.inspect(file, whole.length).orElseThrow().tail())
+          .as("byte %s", at)
+          .isEqualTo(expected);
+      if (at > 0) {
+        Files.write(file, Arrays.copyOf(whole, at));
+        assertThat(LineJournal.inspect(file, whole.length).orElseThrow().tail())
+            .as("cut at %s", at)
+            .isEqualTo(whole[at - 1] == '\n' ? LineJournal.Tail.NONE : LineJournal.Tail.TORN);
+      }
+    }
+  }
+
+  @Test
+  void isReplacedAsAWhole() throws Exception {
+    Path file = written();
+    LineJournal.replace(file, List.of("other", "lines"));
+    assertThat(LineJournal.read(file)).containsExactly("other", "lines");
+  }
+
+  @Test
   void stopsAtALineWithoutEnd() throws IOException {
     Path endless = directory.resolve("endless");
     Files.write(endless, new byte[1 << 20]);
@@ -67,7 +101,7 @@ class LineJournalTest {
   void refusesLinesThatWouldNotComeBack() throws Exception {
     Path file = written();
     try (LineJournal journal = LineJournal.open(file, new ArrayList<>())) {
-      for (String bad : List.of("a\nb", "ä", "x".repeat(20_000))) {
+      for (String bad : List.of("a\nb", "ä", "x".repeat(70_000))) {
         assertThatThrownBy(() -> journal.append(List.of(bad)))
             .isInstanceOf(IllegalArgumentException.class);
       }
