@@ -26,6 +26,11 @@ public final class ScratchDirectory implements AutoCloseable {
     return new ScratchDirectory(Files.createTempDirectory(parent, prefix));
   }
 
+  /** Takes over one that another process made and left. */
+  public static ScratchDirectory adopt(Path directory) {
+    return new ScratchDirectory(directory);
+  }
+
   /** The directory. */
   public Path path() {
     return path;

@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.process.Command;
@@ -44,10 +45,12 @@ final class Attacher {
   /**
    * Attaches a disk of which nothing is attached.
    *
+   * @param loopOptions further options for {@code losetup}
    * @param undo learns how to take it away
    * @throws DiskException {@code VHDX_IN_USE}, {@code NOT_A_VHDX}, {@code VHDX_CORRUPT}
    */
-  LoopDevice attach(Path vhdx, Path home, UndoStack undo, Operation operation)
+  LoopDevice attach(
+      Path vhdx, Path home, List<String> loopOptions, UndoStack undo, Operation operation)
       throws IOException, InterruptedException {
     Path raw = Attachment.rawFile(home);
     undo.push("remove " + home, op -> removeHome(home));
@@ -64,14 +67,12 @@ final class Attacher {
         op -> releaseLoops(home, LoopDevice.backedBy(raw), op));
     // Not --direct-io=on: through this export ext4's small writes then arrive damaged (seen with
     // QEMU 7.2 and Linux 6.18: mkfs.ext4 followed by e2fsck finds a broken journal).
-    processes.runOk(
-        Command.of(
-            tools.pathOf(Tools.Tool.LOSETUP),
-            "--find",
-            "--show",
-            "--direct-io=off",
-            raw.toString()),
-        operation);
+    List<String> losetup =
+        new ArrayList<>(
+            List.of(tools.pathOf(Tools.Tool.LOSETUP), "--find", "--show", "--direct-io=off"));
+    losetup.addAll(loopOptions);
+    losetup.add(raw.toString());
+    processes.runOk(Command.of(losetup), operation);
     List<LoopDevice> loops = LoopDevice.backedBy(raw);
     if (loops.size() != 1) {
       throw new DiskException(
@@ -96,6 +97,38 @@ final class Attacher {
     releaseLoops(seen.home(), seen.loops(), operation);
     endDaemons(seen.home(), operation);
     removeHome(seen.home());
+  }
+
+  /**
+   * Takes a disk away from whoever uses it, as when its cable is pulled: what was not written is
+   * lost, and a file system that is still mounted has nothing below it any more. Its device goes
+   * with its last user.
+   */
+  void tearOff(Path home, Operation operation) throws IOException, InterruptedException {
+    kill(home, operation);
+    Path raw = Attachment.rawFile(home);
+    for (LoopDevice loop : LoopDevice.backedBy(raw)) {
+      processes.run(
+          Command.of(tools.pathOf(Tools.Tool.LOSETUP), "--detach", loop.node()), operation);
+    }
+    if (MountTable.ofThisProcess().at(raw.toString()).isPresent()) {
+      // Lazily: a device that is still in use has the file open.
+      processes.runOk(
+          Command.of(tools.pathOf(Tools.Tool.FUSERMOUNT), "-u", "-z", raw.toString()), operation);
+    }
+    removeHome(home);
+  }
+
+  /** Ends the daemons of a disk without letting them write anything more. */
+  void kill(Path home, Operation operation) throws IOException, InterruptedException {
+    Path pidFile = Attachment.pidFile(home);
+    Processes.daemonsOf(pidFile).forEach(ProcessHandle::destroyForcibly);
+    if (!operation.await(
+        "the death of the daemon of " + home,
+        RELEASE_LIMIT,
+        () -> Processes.daemonsOf(pidFile).isEmpty())) {
+      throw stuck(home, "its daemon was killed and is still there");
+    }
   }
 
   /**

@@ -3,14 +3,12 @@ package org.nixwsl.storage.linux.disk;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.WslMounter;
-import org.nixwsl.storage.core.io.Caller;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
@@ -115,7 +113,7 @@ public final class LoopMounter implements WslMounter {
         operation ->
             storage.location() instanceof StorageLocation.MountedDirectory directory
                 ? directories.refusals(directory)
-                : vhdxOf(storage).isEmpty() ? List.of(notHere(storage)) : machineRefusals());
+                : vhdxOf(storage).isEmpty() ? List.of(notHere(storage)) : tools.refusals());
   }
 
   private MountedStorage attaching(
@@ -142,7 +140,7 @@ public final class LoopMounter implements WslMounter {
           }
           clearTheWay(seen, mountPoint, operation);
           try (UndoStack undo = new UndoStack(ticker)) {
-            LoopDevice device = attacher.attach(file, home, undo, operation);
+            LoopDevice device = attacher.attach(file, home, List.of(), undo, operation);
             UUID uuid = ext4.identify(device.node(), storage.fileSystemUuid(), operation);
             MountedStorage mounted = ext4.mount(device, mountPoint, uuid, undo, operation);
             undo.keep();
@@ -164,7 +162,7 @@ public final class LoopMounter implements WslMounter {
           }
           clearTheWay(seen, mountPoint, operation);
           try (UndoStack undo = new UndoStack(ticker)) {
-            LoopDevice device = attacher.attach(file, home, undo, operation);
+            LoopDevice device = attacher.attach(file, home, List.of(), undo, operation);
             UUID uuid = storage.fileSystemUuid().orElseGet(UUID::randomUUID);
             ext4.formatBlank(device, uuid, operation);
             ext4.identify(device.node(), Optional.of(uuid), operation);
@@ -218,7 +216,7 @@ public final class LoopMounter implements WslMounter {
     if (Attachment.look(home, mountPoint).nothing()) {
       return;
     }
-    refuse(machineRefusals());
+    refuse(tools.refusals());
     run.exclusively(
         operation,
         () -> {
@@ -298,7 +296,7 @@ public final class LoopMounter implements WslMounter {
   /** The disk's own file, without symlinks, on a machine that can attach it. */
   private Path requireDisk(SharedStorage storage) throws IOException {
     Path file = fileOf(storage);
-    refuse(machineRefusals());
+    refuse(tools.refusals());
     if (!Files.isRegularFile(file)) {
       throw new EnvironmentException(
           Problem.of(
@@ -307,28 +305,6 @@ public final class LoopMounter implements WslMounter {
               "Create the disk first, or correct the name."));
     }
     return file.toRealPath();
-  }
-
-  private List<Problem> machineRefusals() throws IOException {
-    List<Problem> problems = new ArrayList<>();
-    if (!Caller.isRoot()) {
-      problems.add(
-          Problem.of(
-              ErrorCode.NOT_ROOT,
-              "Attaching a VHDX needs root.",
-              "Run as root, or use a directory of a mounted file system as the storage."));
-    }
-    problems.addAll(tools.missing());
-    for (String device : List.of("/dev/fuse", "/dev/loop-control")) {
-      if (Files.notExists(Path.of(device))) {
-        problems.add(
-            Problem.of(
-                ErrorCode.UNSUPPORTED_PLATFORM,
-                "Cannot attach a VHDX here: there is no " + device + ".",
-                "Load the kernel modules fuse and loop; in a container, let it have the device."));
-      }
-    }
-    return problems;
   }
 
   private static void refuse(List<Problem> problems) {

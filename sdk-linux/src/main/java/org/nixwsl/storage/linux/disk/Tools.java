@@ -1,11 +1,13 @@
 package org.nixwsl.storage.linux.disk;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import org.nixwsl.storage.core.io.Caller;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
@@ -66,6 +68,29 @@ final class Tools {
   /** The absolute name of a program. */
   String pathOf(Tool tool) {
     return find(tool).orElseThrow(() -> new EnvironmentException(missing(tool)));
+  }
+
+  /** What keeps this machine from attaching a disk; empty if nothing does. */
+  List<Problem> refusals() throws IOException {
+    List<Problem> problems = new ArrayList<>();
+    if (!Caller.isRoot()) {
+      problems.add(
+          Problem.of(
+              ErrorCode.NOT_ROOT,
+              "Attaching a VHDX needs root.",
+              "Run as root, or use a directory of a mounted file system as the storage."));
+    }
+    problems.addAll(missing());
+    for (String device : List.of("/dev/fuse", "/dev/loop-control")) {
+      if (Files.notExists(Path.of(device))) {
+        problems.add(
+            Problem.of(
+                ErrorCode.UNSUPPORTED_PLATFORM,
+                "Cannot attach a VHDX here: there is no " + device + ".",
+                "Load the kernel modules fuse and loop; in a container, let it have the device."));
+      }
+    }
+    return problems;
   }
 
   /** A problem for each program that is not there. */

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.BeforeEachCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
@@ -20,6 +21,7 @@ import org.nixwsl.storage.core.escape.ShText;
 import org.nixwsl.storage.core.vhdx.VhdxEngine;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskSpec;
+import org.nixwsl.storage.linux.disk.BlockDevices;
 import org.nixwsl.storage.testkit.ScratchDirectory;
 import org.nixwsl.storage.testkit.wsl.command.FaultPlan;
 import org.nixwsl.storage.testkit.wsl.command.StateFolder;
@@ -30,6 +32,9 @@ import org.nixwsl.storage.testkit.wsl.command.WslProgram;
 import org.nixwsl.storage.testkit.wsl.model.DiskContents;
 import org.nixwsl.storage.testkit.wsl.model.WslFailure;
 import org.nixwsl.storage.testkit.wsl.model.WslMachine;
+import org.nixwsl.storage.testkit.wsl.real.Guard;
+import org.nixwsl.storage.testkit.wsl.real.RealDisks;
+import org.opentest4j.TestAbortedException;
 
 /**
  * A machine with WSL on it, made for one test: calls are answered in this process, or by a program
@@ -49,8 +54,9 @@ import org.nixwsl.storage.testkit.wsl.model.WslMachine;
  * }</pre>
  *
  * <p>A new machine runs the newest WSL in English, without elevation, and has no instance. Its time
- * stands still; see {@link WslMachine#pass(Duration)}. Disks are read and never really mounted. A
- * file of a disk may be used by the test while it is not attached. Thread-safe.
+ * stands still; see {@link WslMachine#pass(Duration)}. Disks are read and never really mounted,
+ * unless it was made by {@link #withRealDisks()}. A file of a disk may be used by the test while it
+ * is not attached. Thread-safe.
  */
 public final class SimulatedWsl implements BeforeEachCallback, AfterEachCallback, AutoCloseable {
   private static final ByteSize SMALL = ByteSize.mebibytes(64);
@@ -61,17 +67,59 @@ public final class SimulatedWsl implements BeforeEachCallback, AfterEachCallback
           SimulatedWsl.class.getName(),
           VhdxEngine.class.getName(),
           StorageSdk.class.getName(),
+          BlockDevices.class.getName(),
           "org.slf4j.LoggerFactory",
           "dev.failsafe.Failsafe",
           "org.zeroturnaround.exec.ProcessExecutor");
 
+  private final boolean real;
   private ScratchDirectory scratch;
   private StateFolder state;
+  private @Nullable Guard guard;
 
   /** A machine in a new temporary folder, which goes when it is closed. */
   public SimulatedWsl() {
+    this(false);
+  }
+
+  private SimulatedWsl(boolean real) {
+    this.real = real;
     this.scratch = newScratch();
     this.state = stateIn(scratch);
+    begin();
+  }
+
+  /**
+   * A machine whose disks are real block devices of this Linux, mounted for real, and in whose
+   * instances the programs of this machine run. It is taken away when it is closed, and also when
+   * this process is killed. Needs root, FUSE, loop devices and namespaces.
+   *
+   * @throws TestAbortedException if something of that is missing, so that JUnit skips the test and
+   *     says why; see {@link #realDisksRefusals()}
+   */
+  public static SimulatedWsl withRealDisks() {
+    List<String> why = realDisksRefusals();
+    if (!why.isEmpty()) {
+      throw new TestAbortedException("skipped: no real disks here: " + String.join(" ", why));
+    }
+    return new SimulatedWsl(true);
+  }
+
+  /** Why {@link #withRealDisks()} cannot be used here; empty if it can. */
+  public static List<String> realDisksRefusals() {
+    return RealDisks.refusals();
+  }
+
+  private void begin() {
+    if (real) {
+      Path machine = state.path();
+      quietly(
+          () -> {
+            RealDisks disks = RealDisks.create(machine);
+            guard = disks.guard(machine, launcher("clean-up", RealDisks.class));
+            return disks;
+          });
+    }
   }
 
   private static ScratchDirectory newScratch() {
@@ -102,6 +150,18 @@ public final class SimulatedWsl implements BeforeEachCallback, AfterEachCallback
   /** A folder for the files of the test, which goes with the machine. */
   public Path folder() {
     return scratch.path();
+  }
+
+  /**
+   * Where the test itself finds a file of the virtual machine, such as {@code /mnt/wsl/backup/file}
+   * on a mounted disk: only with real disks, and until the virtual machine stops.
+   */
+  public Path inVm(String path) {
+    return quietly(
+        () ->
+            RealDisks.of(state.path())
+                .orElseThrow(() -> new IOException("its disks are in memory only"))
+                .inVm(path));
   }
 
   /** Makes one call, answered in UTF-8; its program in an instance reads nothing. */
@@ -142,7 +202,7 @@ public final class SimulatedWsl implements BeforeEachCallback, AfterEachCallback
   /** Registers an instance of version 2 with systemd, and makes its file. */
   public Path addInstance(String name) {
     Path vhd = newDisk(name + "-root.vhdx", SMALL);
-    format(vhd, "ext4", UUID.randomUUID());
+    format(vhd, 0, "ext4", UUID.randomUUID());
     change(machine -> machine.register(name, 2, vhd));
     return vhd;
   }
@@ -155,24 +215,31 @@ public final class SimulatedWsl implements BeforeEachCallback, AfterEachCallback
   /**
    * Makes a disk of 64 MiB with a file system on all of it.
    *
-   * @param type {@code ext4} or {@code vfat}
+   * @param type {@code ext4} or {@code vfat}; on real disks also {@code ext2} and {@code ext3}, and
+   *     {@code vfat} only where {@code mkfs.vfat} and Linux can do it
    */
   public Path addDisk(String name, String type) {
+    return addDisk(name, type, UUID.randomUUID());
+  }
+
+  /** The same with a UUID; FAT has none. */
+  public Path addDisk(String name, String type, UUID uuid) {
     Path file = addDisk(name);
-    format(file, type, UUID.randomUUID());
+    format(file, 0, type, uuid);
     return file;
   }
 
   /** Makes a disk of 64 MiB with two partitions, and file systems on them. */
   public Path addDividedDisk(String name, String firstType, String secondType) {
     Path file = addDisk(name);
-    return quietly(
+    quietly(
         () -> {
           DiskContents.divide(file);
-          DiskContents.format(file, 1, firstType, UUID.randomUUID());
-          DiskContents.format(file, 2, secondType, UUID.randomUUID());
           return file;
         });
+    format(file, 1, firstType, UUID.randomUUID());
+    format(file, 2, secondType, UUID.randomUUID());
+    return file;
   }
 
   private Path newDisk(String fileName, ByteSize size) {
@@ -181,12 +248,8 @@ public final class SimulatedWsl implements BeforeEachCallback, AfterEachCallback
     return file;
   }
 
-  private static void format(Path file, String type, UUID uuid) {
-    quietly(
-        () -> {
-          DiskContents.format(file, 0, type, uuid);
-          return file;
-        });
+  private void format(Path file, int number, String type, UUID uuid) {
+    change(machine -> machine.format(file, number, type, uuid));
   }
 
   /** The program that stands in the place of {@code wsl.exe}. Needs a POSIX shell. */
@@ -256,6 +319,7 @@ public final class SimulatedWsl implements BeforeEachCallback, AfterEachCallback
     if (Files.notExists(scratch.path())) {
       scratch = newScratch();
       state = stateIn(scratch);
+      begin();
     }
   }
 
@@ -268,7 +332,18 @@ public final class SimulatedWsl implements BeforeEachCallback, AfterEachCallback
   public void close() {
     quietly(
         () -> {
+          if (Files.exists(scratch.path())) {
+            state.use(
+                (machine, guests, faults) -> {
+                  RealDisks.of(state.path()).ifPresent(RealDisks::destroy);
+                  return Boolean.TRUE;
+                });
+          }
           scratch.close();
+          if (guard != null) {
+            guard.close();
+            guard = null;
+          }
           return scratch;
         });
   }

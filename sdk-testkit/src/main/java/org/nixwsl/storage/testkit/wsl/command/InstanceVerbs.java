@@ -163,7 +163,7 @@ final class InstanceVerbs {
         Files.copy(source, disk);
       } else {
         new VhdxEngine().create(disk, DiskSpec.ofSize(ByteSize.gibibytes(1)));
-        DiskContents.format(disk, 0, "ext4", UUID.randomUUID());
+        machine.format(disk, 0, "ext4", UUID.randomUUID());
       }
       machine.register(words.get(0), Integer.parseInt(version), disk);
     } catch (WslFailure e) {
@@ -191,7 +191,7 @@ final class InstanceVerbs {
     return 0;
   }
 
-  int manage(List<String> rest) throws WslFailure, IOException {
+  int manage(List<String> rest) throws WslFailure, IOException, InterruptedException {
     Arguments a =
         Arguments.parse(
             rest, "--move=-m --resize=-r --set-sparse=-s --set-default-user", "--allow-unsafe");
@@ -215,21 +215,9 @@ final class InstanceVerbs {
     return 0;
   }
 
-  /**
-   * The file becomes a new one of that size: an instance in memory has only its signature on it.
-   */
-  private void resize(String name, String text) throws WslFailure, IOException {
-    long bytes = size(text).orElseThrow(() -> new WslFailure("Wsl/E_INVALIDARG"));
-    Path disk = machine.stoppedDisk(name, true);
-    DiskContents.Volume volume = DiskContents.of(disk).volumes().get(0);
-    long least = 3L << 20; // the smallest VHDX there is
-    if (bytes < least || volume.uuid().isEmpty()) {
-      throw new WslFailure("Wsl/Service/E_FAIL");
-    }
-    Path resized = disk.resolveSibling("resized-" + disk.getFileName());
-    new VhdxEngine().create(resized, DiskSpec.ofSize(ByteSize.ofBytes(bytes)));
-    DiskContents.format(resized, 0, volume.type(), UUID.fromString(volume.uuid()));
-    Files.move(resized, disk, StandardCopyOption.REPLACE_EXISTING);
+  private void resize(String name, String text)
+      throws WslFailure, IOException, InterruptedException {
+    machine.resize(name, size(text).orElseThrow(() -> new WslFailure("Wsl/E_INVALIDARG")));
   }
 
   private void sparse(String name, String value, boolean allowUnsafe) throws WslFailure {

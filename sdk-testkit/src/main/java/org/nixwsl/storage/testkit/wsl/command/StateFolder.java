@@ -10,11 +10,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 import org.nixwsl.storage.testkit.wsl.model.Guests;
 import org.nixwsl.storage.testkit.wsl.model.WslFailure;
 import org.nixwsl.storage.testkit.wsl.model.WslMachine;
 import org.nixwsl.storage.testkit.wsl.model.WslState;
+import org.nixwsl.storage.testkit.wsl.real.RealDisks;
 
 /**
  * A machine kept in a folder, for all processes that use it: one at a time. The folder belongs to
@@ -73,9 +75,12 @@ public final class StateFolder {
           throw new IOException("Not a state of this simulator: " + file, e);
         }
       }
-      WslMachine machine = new WslMachine(state);
+      Optional<RealDisks> real = RealDisks.of(folder);
+      WslMachine machine =
+          real.isPresent() ? new WslMachine(state, real.get().devices()) : new WslMachine(state);
+      Guests guests = real.isPresent() ? real.get().guests() : Guests.inMemory(state);
       try {
-        return use.on(machine, Guests.inMemory(state), faults);
+        return use.on(machine, guests, faults);
       } finally {
         write(file, state, faults);
       }

@@ -46,7 +46,7 @@ interface ContractBase {
         .out()
         .lines()
         .filter(line -> line.contains(" /mnt/wsl/"))
-        .filter(line -> line.matches(".* - (ext4|vfat) .*"))
+        .filter(line -> line.matches(".* - (ext4|" + machine().otherType() + ") .*"))
         .toList();
   }
 

@@ -64,7 +64,7 @@ interface MountContract extends ContractBase {
   /** TestMountOnePartitionVhd. */
   @Test
   default void aPartitionIsMountedUnderTheLettersOfItsPath() {
-    String disk = vhd(Content.EXT4_AND_VFAT);
+    String disk = vhd(Content.EXT4_AND_OTHER);
     ok("--mount", disk, "--vhd", "--partition", "1", "--type", "ext4", "--options", "data=ordered");
     assertEquals(1, shared().size());
     assertTrue(shared().get(0).contains(alphanumeric(disk) + "p1 "), () -> shared().toString());
@@ -76,9 +76,9 @@ interface MountContract extends ContractBase {
   /** TestMountTwoPartitionsVhd. */
   @Test
   default void aSecondPartitionIsMountedBesideTheFirst() {
-    String disk = vhd(Content.EXT4_AND_VFAT);
+    String disk = vhd(Content.EXT4_AND_OTHER);
     ok("--mount", disk, "--vhd", "--partition", "1", "--type", "ext4");
-    ok("--mount", disk, "--vhd", "--partition", "2", "--type", "vfat");
+    ok("--mount", disk, "--vhd", "--partition", "2", "--type", machine().otherType());
     assertEquals(2, shared().size());
     fails(
         "Wsl/Service/MountDisk/WSL_E_DISK_ALREADY_MOUNTED",
@@ -94,7 +94,7 @@ interface MountContract extends ContractBase {
   /** TestAttachThenMountVhd. */
   @Test
   default void anAttachedDiskCanBeMounted() {
-    String disk = vhd(Content.EXT4_AND_VFAT);
+    String disk = vhd(Content.EXT4_AND_OTHER);
     ok("--mount", disk, "--vhd", "--bare");
     ok("--mount", disk, "--vhd", "--partition", "1");
     assertEquals(1, shared().size());
@@ -132,11 +132,15 @@ interface MountContract extends ContractBase {
   /** TestFilesystemDetectionWholeDiskVhd, TestMountTwoPartitionsWithDetectionVhd. */
   @Test
   default void theFileSystemIsFoundWhereNoneIsNamed() {
-    ok("--mount", vhd(Content.VFAT), "--vhd");
-    String divided = vhd(Content.EXT4_AND_VFAT);
+    ok("--mount", vhd(Content.OTHER), "--vhd");
+    String divided = vhd(Content.EXT4_AND_OTHER);
     ok("--mount", divided, "--vhd", "--partition", "1");
     ok("--mount", divided, "--vhd", "--partition", "2");
-    assertEquals(2, shared().stream().filter(line -> line.contains(" - vfat ")).count());
+    assertEquals(
+        2,
+        shared().stream()
+            .filter(line -> line.contains(" - " + machine().otherType() + " "))
+            .count());
     assertEquals(1, shared().stream().filter(line -> line.contains(" - ext4 ")).count());
   }
 
@@ -144,11 +148,12 @@ interface MountContract extends ContractBase {
   @Test
   default void aMountThatLinuxRefusesLeavesTheDiskAttached() {
     String blank = vhd(Content.BLANK);
-    String divided = vhd(Content.EXT4_AND_VFAT);
+    String divided = vhd(Content.EXT4_AND_OTHER);
     for (List<String> call :
         List.of(
             List.of("--mount", blank, "--vhd"),
-            List.of("--mount", divided, "--vhd", "--partition", "1", "--type", "vfat"),
+            List.of(
+                "--mount", divided, "--vhd", "--partition", "1", "--type", machine().otherType()),
             List.of("--mount", divided, "--vhd", "--partition", "9"))) {
       Answer answer = machine().wsl(call);
       assertEquals(1, answer.exit(), () -> call + ": " + answer);
@@ -162,7 +167,7 @@ interface MountContract extends ContractBase {
   /** SpecifyMountName. */
   @Test
   default void aNamedMountGoesWithTheDisk() {
-    String disk = vhd(Content.EXT4_AND_VFAT);
+    String disk = vhd(Content.EXT4_AND_OTHER);
     ok("--mount", disk, "--vhd", "--name", "testmount", "--partition", "1");
     assertTrue(isShared("testmount"));
     ok("--unmount", disk);
@@ -172,7 +177,7 @@ interface MountContract extends ContractBase {
   /** SpecifyMountName, TestMountTwoPartitionsAfterTimeout. */
   @Test
   default void mountsAreBackUnderTheirNamesWhenTheMachineWasIdle() {
-    String disk = vhd(Content.EXT4_AND_VFAT);
+    String disk = vhd(Content.EXT4_AND_OTHER);
     ok("--mount", disk, "--vhd", "--name", "one", "--partition", "1", "--options", "data=ordered");
     ok("--mount", disk, "--vhd", "--name", "two", "--partition", "2");
     machine().idleStop();
@@ -203,7 +208,7 @@ interface MountContract extends ContractBase {
   /** SpecifyMountNameCollision, SpecifyMountNameTwoPartitions. */
   @Test
   default void aNameIsUsedOnce() {
-    String disk = vhd(Content.EXT4_AND_VFAT);
+    String disk = vhd(Content.EXT4_AND_OTHER);
     ok("--mount", disk, "--vhd", "--name", "testmount", "--partition", "1");
     fails(
         "Wsl/Service/MountDisk/WSL_E_VM_MODE_MOUNT_NAME_ALREADY_EXISTS",

@@ -15,10 +15,10 @@ public interface WslUnderTest {
     BLANK,
     /** ext4 on all of it. */
     EXT4,
-    /** FAT on all of it. */
-    VFAT,
-    /** Two partitions: ext4 and FAT. */
-    EXT4_AND_VFAT
+    /** The other file system, {@link #otherType}, on all of it. */
+    OTHER,
+    /** Two partitions: ext4 and the other file system. */
+    EXT4_AND_OTHER
   }
 
   /**
@@ -41,6 +41,11 @@ public interface WslUnderTest {
 
   /** Makes a VHDX that is not attached. */
   Path disk(Content content);
+
+  /** A file system beside ext4 that its Linux can mount, as {@code blkid} names it. */
+  default String otherType() {
+    return "vfat";
+  }
 
   /** Lets all idle times pass. */
   default void idleStop() {

@@ -1,6 +1,9 @@
 package org.nixwsl.storage.testkit.wsl.model;
 
 import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.UUID;
 
 /** The block devices of the virtual machine, and what is mounted for all instances. */
 public interface Devices {
@@ -18,8 +21,12 @@ public interface Devices {
   /** The virtual machine starts: nothing is attached or mounted. */
   void startVm() throws IOException, InterruptedException;
 
-  /** The virtual machine is gone, with all that was attached and mounted. */
-  void stopVm() throws IOException, InterruptedException;
+  /**
+   * The virtual machine is gone, with all that was attached and mounted and every process in it.
+   *
+   * @param orderly whether everything was written before
+   */
+  void stopVm(boolean orderly) throws IOException, InterruptedException;
 
   /**
    * Shows a file as a block device.
@@ -30,8 +37,13 @@ public interface Devices {
    */
   long attach(String path, String letter) throws WslFailure, IOException, InterruptedException;
 
-  /** Takes a device away, also from under a file system that is still mounted somewhere. */
-  void detach(String path, String letter) throws IOException, InterruptedException;
+  /**
+   * Takes a device away, also from under a file system that is still mounted somewhere.
+   *
+   * @return where it was still mounted: {@code /nix of nixos}, or the place alone if it is the
+   *     share's
+   */
+  List<String> detach(String path, String letter) throws IOException, InterruptedException;
 
   /**
    * Mounts a device below the share.
@@ -46,8 +58,20 @@ public interface Devices {
   /** Takes a mount away for all instances and removes its directory. */
   Outcome unmount(String name) throws IOException, InterruptedException;
 
-  /** An instance starts: it sees the share. */
-  void startInstance(String name) throws IOException, InterruptedException;
+  /**
+   * An instance starts: it sees the share.
+   *
+   * @param letter the device with its root
+   * @throws WslFailure if its root cannot be mounted
+   */
+  void startInstance(String name, String letter)
+      throws WslFailure, IOException, InterruptedException;
+
+  /** Binds the instance's own directory on a mounted disk on its {@code /nix}, if it is there. */
+  void bindNix(String instance, String mountName) throws IOException, InterruptedException;
+
+  /** Lets a program have a file open on a mount of the share, or close it. */
+  void holdOpen(String mountName, boolean open) throws IOException, InterruptedException;
 
   /**
    * An instance stops.
@@ -55,4 +79,19 @@ public interface Devices {
    * @param unmounting whether it unmounts the share on its way down, for all
    */
   void stopInstance(String name, boolean unmounting) throws IOException, InterruptedException;
+
+  /**
+   * Makes a file system on a disk or partition that is not attached.
+   *
+   * @param number of the partition; 0 for all of the disk
+   */
+  void format(Path vhdx, int number, String type, UUID uuid)
+      throws IOException, InterruptedException;
+
+  /**
+   * Makes a disk that is not attached, and the file system on all of it, larger or smaller.
+   *
+   * @throws WslFailure if it cannot have that size
+   */
+  void resize(Path vhdx, long bytes) throws WslFailure, IOException, InterruptedException;
 }

@@ -20,6 +20,11 @@ final class DiskTable {
 
   static final String SWAP = "swap.vhdx";
 
+  /** mini_init waits so long for a device. */
+  static final long PATIENCE_MILLIS = 15_000;
+
+  private static final int ENXIO = -6;
+
   private static final String HCS = "AttachDisk/MountDisk/HCS/";
 
   private final WslState state;
@@ -72,21 +77,27 @@ final class DiskTable {
     add(disk, file, lun, HCS);
   }
 
-  /** Attaches the disk of the system or of an instance. */
-  void attachOwn(String path, String steps) throws WslFailure, IOException, InterruptedException {
+  /**
+   * Attaches the disk of an instance.
+   *
+   * @return its letter
+   */
+  String attachOwn(String path, String steps) throws WslFailure, IOException, InterruptedException {
     for (Disk disk : state.disks) {
       if (disk.path.equalsIgnoreCase(path)) {
         if (disk.user) {
           throw WslFailure.service("CreateInstance/WSL_E_USER_VHD_ALREADY_ATTACHED");
         }
-        return;
+        return disk.letter;
       }
     }
     if (!Files.exists(Path.of(path))) {
       throw WslFailure.service(steps + "ERROR_PATH_NOT_FOUND");
     }
     requireUsable(path, path, false, steps);
-    add(new Disk(path, false, false), path, -1, steps);
+    Disk disk = new Disk(path, false, false);
+    add(disk, path, -1, steps);
+    return disk.letter;
   }
 
   private void requireUsable(String path, String file, boolean asSystem, String steps)
@@ -184,6 +195,11 @@ final class DiskTable {
         .anyMatch(m -> m.name.equals(name))) {
       throw WslFailure.service("MountDisk/WSL_E_VM_MODE_MOUNT_NAME_ALREADY_EXISTS");
     }
+    long slow = state.slowMillis.getOrDefault(disk.path, 0L);
+    state.nowMillis += Math.min(slow, PATIENCE_MILLIS);
+    if (slow > PATIENCE_MILLIS) {
+      return new Devices.Outcome(1, ENXIO);
+    }
     Devices.Outcome outcome = devices.mount(disk.letter, partition, name, type, options);
     if (outcome.ok()) {
       disk.mounts.put(partition, new Listed(name, type, options));
@@ -268,7 +284,10 @@ final class DiskTable {
 
   /** Takes a disk out of the virtual machine. */
   void remove(Disk disk) throws IOException, InterruptedException {
-    devices.detach(LogicalDevices.fileOf(state, disk), disk.letter);
+    String file = LogicalDevices.fileOf(state, disk);
+    for (String place : devices.detach(file, disk.letter)) {
+      state.accidents.add("the disk " + file + " was taken from under " + place);
+    }
     state.disks.remove(disk);
     WslState.Physical physical = state.physicalDisks.get(disk.path);
     if (physical != null) {

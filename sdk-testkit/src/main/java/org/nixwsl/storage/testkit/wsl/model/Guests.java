@@ -29,6 +29,11 @@ public interface Guests {
           exit, stdout.getBytes(StandardCharsets.UTF_8), stderr.getBytes(StandardCharsets.UTF_8));
     }
 
+    /** A program that printed bytes. */
+    public static Ran of(int exit, byte[] stdout, byte[] stderr) {
+      return new Ran(exit, stdout.clone(), stderr.clone());
+    }
+
     /** Its status. */
     public int exit() {
       return exit;

@@ -1,21 +1,24 @@
 package org.nixwsl.storage.testkit.wsl.model;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.UUID;
+import org.nixwsl.storage.core.vhdx.VhdxEngine;
+import org.nixwsl.storage.disk.ByteSize;
+import org.nixwsl.storage.disk.DiskSpec;
 import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.testkit.wsl.model.WslState.Mount;
 
 /** Devices that exist in memory only. What is on a disk is read from its VHDX. */
 final class LogicalDevices implements Devices {
   private static final int ENOENT = -2;
-  private static final int ENXIO = -6;
   private static final int EBUSY = -16;
   private static final int EINVAL = -22;
-
-  /** mini_init waits so long for a device. */
-  private static final long PATIENCE_MILLIS = 15_000;
 
   private final WslState state;
 
@@ -29,7 +32,7 @@ final class LogicalDevices implements Devices {
   }
 
   @Override
-  public void stopVm() {
+  public void stopVm(boolean orderly) {
     state.mounts.clear();
   }
 
@@ -43,18 +46,15 @@ final class LogicalDevices implements Devices {
   }
 
   @Override
-  public void detach(String path, String letter) {
+  public List<String> detach(String path, String letter) {
+    List<String> left = new ArrayList<>();
     for (Mount mount : List.copyOf(state.mounts)) {
       if (mount.letter.equals(letter)) {
         state.mounts.remove(mount);
-        state.accidents.add(
-            "the disk "
-                + path
-                + " was taken from under "
-                + mount.point
-                + (mount.instance.isEmpty() ? "" : " of " + mount.instance));
+        left.add(mount.point + (mount.instance.isEmpty() ? "" : " of " + mount.instance));
       }
     }
+    return left;
   }
 
   @Override
@@ -62,15 +62,10 @@ final class LogicalDevices implements Devices {
       throws IOException {
     WslState.Disk disk =
         state.disks.stream().filter(d -> d.letter.equals(letter)).findFirst().orElseThrow();
-    long slow = state.slowMillis.getOrDefault(disk.path, 0L);
-    state.nowMillis += Math.min(slow, PATIENCE_MILLIS);
-    if (slow > PATIENCE_MILLIS) {
-      return new Outcome(1, ENXIO);
-    }
     Path file = Path.of(fileOf(state, disk));
     Optional<DiskContents.Volume> volume = DiskContents.of(file).volume(partition);
     if (volume.isEmpty()) {
-      state.nowMillis += PATIENCE_MILLIS;
+      state.nowMillis += DiskTable.PATIENCE_MILLIS;
       return new Outcome(2, ENOENT);
     }
     String found = volume.get().type();
@@ -102,8 +97,49 @@ final class LogicalDevices implements Devices {
   }
 
   @Override
-  public void startInstance(String name) {
+  public void startInstance(String name, String letter) {
     // The share is there for all.
+  }
+
+  @Override
+  public void bindNix(String instance, String mountName) {
+    String share = "/mnt/wsl/" + mountName;
+    state.mounts.stream()
+        .filter(m -> m.point.equals(share))
+        .reduce((first, last) -> last)
+        .map(
+            m ->
+                new Mount(
+                    instance, "/nix", "/" + instance, m.letter, m.partition, m.type, m.options))
+        .ifPresent(state.mounts::add);
+  }
+
+  @Override
+  public void holdOpen(String mountName, boolean open) {
+    for (Mount mount : state.mounts) {
+      if (mount.point.equals("/mnt/wsl/" + mountName)) {
+        mount.users += open ? 1 : -1;
+      }
+    }
+  }
+
+  @Override
+  public void format(Path vhdx, int number, String type, UUID uuid) throws IOException {
+    DiskContents.format(vhdx, number, type, uuid);
+  }
+
+  /** The file becomes a new one of that size: nothing but a signature is on it. */
+  @Override
+  public void resize(Path vhdx, long bytes) throws WslFailure, IOException {
+    DiskContents.Volume volume = DiskContents.of(vhdx).volumes().get(0);
+    long least = 3L << 20; // the smallest VHDX there is
+    if (bytes < least || volume.uuid().isEmpty()) {
+      throw WslFailure.service("E_FAIL");
+    }
+    Path resized = vhdx.resolveSibling("resized-" + vhdx.getFileName());
+    new VhdxEngine().create(resized, DiskSpec.ofSize(ByteSize.ofBytes(bytes)));
+    DiskContents.format(resized, 0, volume.type(), UUID.fromString(volume.uuid()));
+    Files.move(resized, vhdx, StandardCopyOption.REPLACE_EXISTING);
   }
 
   @Override

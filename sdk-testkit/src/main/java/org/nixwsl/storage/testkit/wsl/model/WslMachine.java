@@ -9,9 +9,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.UUID;
 import org.nixwsl.storage.testkit.wsl.model.WslState.Disk;
 import org.nixwsl.storage.testkit.wsl.model.WslState.Instance;
-import org.nixwsl.storage.testkit.wsl.model.WslState.Mount;
 
 /**
  * WSL of one Windows user on one machine: the service and its table of disks, the virtual machine,
@@ -150,36 +150,18 @@ public final class WslMachine extends WindowsSide {
     requireUnlocked(instance);
     if (instance.version == 2) {
       startVm();
-      table.attachOwn(instance.vhd, "CreateInstance/MountDisk/HCS/");
+      String letter = table.attachOwn(instance.vhd, "CreateInstance/MountDisk/HCS/");
       if (instance.corrupted) {
         throw WslFailure.service("CreateInstance/WSL_E_DISK_CORRUPTED");
       }
-      devices.startInstance(instance.name);
-      bindNix(instance);
+      devices.startInstance(instance.name, letter);
+      // The hook before systemd: with the disk it takes /nix from there, else it boots as it is.
+      if (!instance.nixFrom.isEmpty()) {
+        devices.bindNix(instance.name, instance.nixFrom);
+      }
     }
     instance.runs = true;
     instance.idleSince = state.nowMillis;
-  }
-
-  /** The hook before systemd: with the disk it takes /nix from there, without it boots as it is. */
-  private void bindNix(Instance instance) {
-    if (instance.nixFrom.isEmpty()) {
-      return;
-    }
-    String share = "/mnt/wsl/" + instance.nixFrom;
-    Optional<Mount> source =
-        state.mounts.stream().filter(m -> m.point.equals(share)).reduce((first, last) -> last);
-    source.ifPresent(
-        m ->
-            state.mounts.add(
-                new Mount(
-                    instance.name,
-                    "/nix",
-                    "/" + instance.name,
-                    m.letter,
-                    m.partition,
-                    m.type,
-                    m.options)));
   }
 
   /** A client program stays: the instance does not become idle until it ends. */
@@ -236,6 +218,11 @@ public final class WslMachine extends WindowsSide {
   }
 
   private void stopVm() throws IOException, InterruptedException {
+    endInstancesAndDisks();
+    devices.stopVm(true);
+  }
+
+  private void endInstancesAndDisks() throws IOException, InterruptedException {
     for (Instance instance : state.instances.values()) {
       stop(instance, false);
     }
@@ -247,7 +234,6 @@ public final class WslMachine extends WindowsSide {
       }
     }
     state.disks.clear();
-    devices.stopVm();
   }
 
   /** {@code --shutdown}, and what happens at the end of a Windows session or of the service. */
@@ -258,7 +244,8 @@ public final class WslMachine extends WindowsSide {
 
   /** The virtual machine dies. */
   public void crash() throws IOException, InterruptedException {
-    stopVm();
+    devices.stopVm(false);
+    endInstancesAndDisks();
   }
 
   /** Windows starts anew: whatever was volatile is gone. */
@@ -405,13 +392,15 @@ public final class WslMachine extends WindowsSide {
     return List.copyOf(state.accidents);
   }
 
-  /** Lets an instance have a file open on a mount, or close it: devices in memory only. */
-  public void opensFile(String mountName, boolean open) {
-    for (Mount mount : state.mounts) {
-      if (mount.point.equals("/mnt/wsl/" + mountName)) {
-        mount.users += open ? 1 : -1;
-      }
-    }
+  /** Lets a program have a file open on a mount, or close it. */
+  public void opensFile(String mountName, boolean open) throws IOException, InterruptedException {
+    devices.holdOpen(mountName, open);
+  }
+
+  /** Makes a file system on a disk or partition that is not attached; see {@link Devices}. */
+  public void format(Path vhdx, int number, String type, UUID uuid)
+      throws IOException, InterruptedException {
+    devices.format(vhdx, number, type, uuid);
   }
 
   // ---- The disk of an instance
@@ -444,6 +433,11 @@ public final class WslMachine extends WindowsSide {
   /** Whether the virtual machine holds a file. */
   public boolean inVm(Path file) {
     return state.disks.stream().anyMatch(d -> d.path.equals(file.toString()));
+  }
+
+  /** Makes the disk of an instance, and what is on it, larger or smaller. */
+  public void resize(String name, long bytes) throws WslFailure, IOException, InterruptedException {
+    devices.resize(stoppedDisk(name, true), bytes);
   }
 
   /** Moves the file of an instance. */

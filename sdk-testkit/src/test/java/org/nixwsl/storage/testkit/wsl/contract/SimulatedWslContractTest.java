@@ -29,7 +29,11 @@ class SimulatedWslContractTest {
     private final Simulated machine;
 
     OfRelease(WslRelease release, boolean asProgram) {
-      this.machine = new Simulated(new SimulatedWsl(), release, asProgram);
+      this(release, asProgram, new SimulatedWsl(), "vfat");
+    }
+
+    OfRelease(WslRelease release, boolean asProgram, SimulatedWsl wsl, String otherType) {
+      this.machine = new Simulated(wsl, release, asProgram, otherType);
     }
 
     @AfterEach
@@ -94,6 +98,15 @@ class SimulatedWslContractTest {
     }
   }
 
+  /** Two minutes. ext2, because it needs nothing beside ext4. */
+  @Nested
+  @Tag("long")
+  class NewestOnRealDisks extends OfRelease {
+    NewestOnRealDisks() {
+      super(WslRelease.V2_9, false, SimulatedWsl.withRealDisks(), "ext2");
+    }
+  }
+
   private static void needsAShell() {
     assumeTrue(Files.isExecutable(Path.of("/bin/sh")), "skipped: sh is missing");
   }
@@ -122,6 +135,32 @@ class SimulatedWslContractTest {
     void of(WslContract contract) throws IOException;
   }
 
+  private static final class OnRealDisks extends OfRelease {
+    OnRealDisks() {
+      super(WslRelease.V2_9, false, SimulatedWsl.withRealDisks(), "ext2");
+    }
+  }
+
+  /** Where the kernel answers and not the model. */
+  @ParameterizedTest
+  @MethodSource("whatTheKernelAnswers")
+  void realDisksKeepTheContractWhereTheyAreNotTheSameCode(Promise promise) throws IOException {
+    OnRealDisks real = new OnRealDisks();
+    try {
+      promise.of(real);
+    } finally {
+      real.closeTheMachine();
+    }
+  }
+
+  static List<Promise> whatTheKernelAnswers() {
+    return List.of(
+        WslContract::aMountThatLinuxRefusesLeavesTheDiskAttached,
+        WslContract::mountsAreBackUnderTheirNamesWhenTheMachineWasIdle,
+        WslContract::optionsReachTheMount,
+        WslContract::anInstanceIsResizedWhenItsDiskIsDetached);
+  }
+
   static List<Promise> whatTheProgramDoesItself() {
     return List.of(
         WslContract::argumentsReachTheProgramAsTheyAre,
@@ -136,10 +175,12 @@ class SimulatedWslContractTest {
 
     private final SimulatedWsl wsl;
     private final boolean asProgram;
+    private final String otherType;
     private int disks;
 
-    private Simulated(SimulatedWsl wsl, WslRelease release, boolean asProgram) {
+    private Simulated(SimulatedWsl wsl, WslRelease release, boolean asProgram, String otherType) {
       this.wsl = wsl;
+      this.otherType = otherType;
       this.asProgram = asProgram;
       wsl.addInstance(INSTANCE);
       wsl.change(machine -> machine.release(release));
@@ -191,9 +232,14 @@ class SimulatedWslContractTest {
       return switch (content) {
         case BLANK -> wsl.addDisk(name);
         case EXT4 -> wsl.addDisk(name, "ext4");
-        case VFAT -> wsl.addDisk(name, "vfat");
-        case EXT4_AND_VFAT -> wsl.addDividedDisk(name, "ext4", "vfat");
+        case OTHER -> wsl.addDisk(name, otherType);
+        case EXT4_AND_OTHER -> wsl.addDividedDisk(name, "ext4", otherType);
       };
+    }
+
+    @Override
+    public String otherType() {
+      return otherType;
     }
 
     @Override

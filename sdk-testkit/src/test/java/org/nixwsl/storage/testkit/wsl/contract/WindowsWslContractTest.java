@@ -104,7 +104,7 @@ class WindowsWslContractTest implements WslContract {
         String device = "/dev/" + device(size.bytes());
         switch (content) {
           case EXT4 -> root("mkfs.ext4", "-q", device);
-          case VFAT -> root("mkfs.vfat", "-I", device);
+          case OTHER -> root("mkfs.vfat", "-I", device);
           default -> {
             root("sh", "-c", "printf ',20M\\n,\\n' | sfdisk -q " + device);
             root("mkfs.ext4", "-q", device + "1");

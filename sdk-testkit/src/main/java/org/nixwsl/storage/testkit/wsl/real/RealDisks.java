@@ -1,0 +1,162 @@
+package org.nixwsl.storage.testkit.wsl.real;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import org.nixwsl.storage.core.process.Command;
+import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.core.run.Ticker;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.error.StorageSdkException;
+import org.nixwsl.storage.linux.disk.BlockDevices;
+import org.nixwsl.storage.testkit.ScratchDirectory;
+import org.nixwsl.storage.testkit.wsl.model.Devices;
+import org.nixwsl.storage.testkit.wsl.model.Guests;
+
+/**
+ * The part of a simulated machine that is real: VHDX files become block devices of this Linux, are
+ * mounted in a mount namespace that stands for the virtual machine, and programs run in namespaces
+ * that stand for its instances. All of it is found by a folder, so that each process that uses the
+ * machine sees the same. Needs root. Not thread-safe: whoever shares a folder keeps its users
+ * apart.
+ */
+public final class RealDisks {
+  private static final List<String> PROGRAMS =
+      List.of(
+          "unshare",
+          "nsenter",
+          "setsid",
+          "chroot",
+          "pivot_root",
+          "mknod",
+          "mkfifo",
+          "partx",
+          "mke2fs",
+          "e2fsck",
+          "resize2fs",
+          "sleep",
+          "env");
+
+  private final Path folder;
+  private final ProcessRunner processes = new ProcessRunner();
+  private final Namespaces namespaces;
+  private final BlockDevices disks;
+
+  private RealDisks(Path folder) {
+    this.folder = folder;
+    this.namespaces = new Namespaces(folder, processes);
+    this.disks = new BlockDevices(processes, Ticker.system(), folder.resolve("disks"));
+  }
+
+  private static Path within(Path machine) {
+    return machine.resolve("real");
+  }
+
+  /** What keeps this machine from having real disks, in words for people; empty if nothing does. */
+  public static List<String> refusals() {
+    if (Files.notExists(Path.of("/proc/self/ns/mnt"))) {
+      return List.of("Linux is missing");
+    }
+    return Operation.quiet(
+        "look for what real disks need",
+        operation -> {
+          List<String> why = new ArrayList<>();
+          for (Problem problem : BlockDevices.refusals()) {
+            why.add(problem.message());
+          }
+          if (why.isEmpty()) {
+            ProcessRunner processes = new ProcessRunner();
+            Command find = Command.of("/bin/sh", "-c", "for p; do command -v \"$p\"; done", "sh");
+            List<String> argv = new ArrayList<>(find.argv());
+            argv.addAll(PROGRAMS);
+            int found = (int) processes.run(Command.of(argv), operation).text().lines().count();
+            if (found < PROGRAMS.size()) {
+              why.add("one of these programs is missing: " + String.join(", ", PROGRAMS));
+              return why;
+            }
+            ProcessRunner.Result unshare =
+                processes.run(
+                    Command.of("unshare", "--mount", "--pid", "--fork", "true"), operation);
+            if (unshare.exitCode() != 0) {
+              why.add("namespaces are missing: " + unshare.allText().strip());
+            }
+          }
+          return why;
+        });
+  }
+
+  /** Gives a machine real disks, before it is used for the first time. */
+  public static RealDisks create(Path machine) throws IOException {
+    Path folder = Files.createDirectory(within(machine));
+    Files.createDirectory(folder.resolve("disks"));
+    return new RealDisks(folder);
+  }
+
+  /** Those of a machine; empty if its disks are not real. */
+  public static Optional<RealDisks> of(Path machine) {
+    return Optional.of(within(machine)).filter(Files::isDirectory).map(RealDisks::new);
+  }
+
+  /** Its devices. */
+  public Devices devices() {
+    return realDevices();
+  }
+
+  private RealDevices realDevices() {
+    return new RealDevices(namespaces, disks, new FileSystems(folder, disks, processes), processes);
+  }
+
+  /** The inside of its instances. */
+  public Guests guests() {
+    return new RealGuests(namespaces);
+  }
+
+  /**
+   * Where this process finds a file of the virtual machine, such as what is below {@code /mnt/wsl}.
+   * Holds while the virtual machine runs.
+   */
+  public Path inVm(String path) throws IOException {
+    return realDevices().inVm(path);
+  }
+
+  /** Starts what cleans up when this process is gone; see {@link Guard}. */
+  public Guard guard(Path machine, Path cleaning) throws IOException {
+    return Guard.start(folder, machine, cleaning, namespaces, processes);
+  }
+
+  /** Ends all processes and takes all devices away, whatever state they are in. */
+  public void destroy() {
+    Operation.quiet(
+        "take the simulated machine away",
+        operation -> {
+          for (String name : namespaces.running()) {
+            if (!name.equals(Guard.NAME)) {
+              namespaces.kill(name, operation);
+            }
+          }
+          for (String name : disks.names()) {
+            try {
+              disks.detach(name, operation);
+            } catch (StorageSdkException stuck) {
+              disks.tearOff(name, operation);
+            }
+          }
+          return Boolean.TRUE;
+        });
+  }
+
+  /**
+   * Takes a machine away whose process is gone, and deletes its files. Argument: the folder of the
+   * machine, which lies alone in the folder of its test.
+   */
+  public static void main(String[] args) throws IOException {
+    Path machine = Path.of(args[0]);
+    of(machine).ifPresent(RealDisks::destroy);
+    ScratchDirectory.adopt(Objects.requireNonNull(machine.getParent())).close();
+  }
+}

@@ -1,0 +1,185 @@
+package org.nixwsl.storage.testkit.wsl.real;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.nixwsl.storage.core.process.Command;
+import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.testkit.wsl.SimulatedWsl;
+import org.nixwsl.storage.testkit.wsl.command.WslOutput;
+import org.nixwsl.storage.testkit.wsl.model.WslRelease;
+
+/**
+ * What a machine with disks in memory does not have: files, processes, and the kernel's answers.
+ */
+@Tag("once")
+class RealDisksTest {
+  @RegisterExtension final SimulatedWsl wsl = SimulatedWsl.withRealDisks();
+
+  private Path disk;
+
+  @BeforeEach
+  void mountOneDisk() {
+    wsl.addInstance("nixos");
+    disk = wsl.addDisk("shared", "ext4");
+    mount();
+  }
+
+  private void mount() {
+    assertThat(wsl.call("--mount", disk.toString(), "--vhd", "--name", "s").exit()).isZero();
+  }
+
+  private WslOutput sh(String instance, String script) {
+    return wsl.call("-d", instance, "--exec", "/bin/sh", "-c", script);
+  }
+
+  @Test
+  void aFileOfOneInstanceIsSeenByAllAndByTheTestAndIsKept() throws Exception {
+    wsl.addInstance("ubuntu");
+    assertThat(sh("nixos", "echo kept > /mnt/wsl/s/file").exit()).isZero();
+    assertThat(sh("ubuntu", "cat /mnt/wsl/s/file").text()).isEqualTo("kept\n");
+    assertThat(wsl.inVm("/mnt/wsl/s/file")).hasContent("kept\n");
+    assertThat(sh("nixos", "cat /proc/self/mountinfo").text())
+        .containsPattern(" / / \\S+ - ext4 /dev/sd[a-z] ")
+        .doesNotContain("/instances/");
+
+    // Both are the same machine: a program of its own goes on with it.
+    Command program =
+        Command.of(wsl.executable().toString(), "-d", "nixos", "-e", "/bin/cat", "/mnt/wsl/s/file");
+    assertThat(run(program).text()).isEqualTo("kept\n");
+
+    wsl.call("--shutdown");
+    assertThat(wsl.call("--list", "--running", "--quiet").text()).isEmpty();
+    mount();
+    assertThat(sh("ubuntu", "cat /mnt/wsl/s/file").text()).isEqualTo("kept\n");
+  }
+
+  @Test
+  void anInstanceThatPowersOffUnmountsTheShareForAllButWhatIsInUse() {
+    wsl.change(machine -> machine.release(WslRelease.V2_6));
+    wsl.addInstance("ubuntu");
+    sh("ubuntu", "true");
+    wsl.change(machine -> machine.opensFile("s", true));
+    wsl.call("-d", "nixos", "--exec", "/bin/true");
+    wsl.call("--terminate", "nixos");
+    assertThat(sh("ubuntu", "cat /proc/mounts").text()).contains(" /mnt/wsl/s ");
+    WslOutput busy = wsl.call("--unmount", disk.toString());
+    assertThat(busy.exit()).isEqualTo(-1);
+
+    wsl.change(machine -> machine.opensFile("s", false));
+    wsl.change(machine -> machine.peerShutdown());
+    assertThat(sh("ubuntu", "cat /proc/mounts").text()).doesNotContain(" /mnt/wsl/s ");
+    assertThat(wsl.call("--unmount", disk.toString()).exit()).isEqualTo(-1);
+    wsl.change(machine -> machine.idleStop());
+    assertThat(sh("ubuntu", "cat /proc/mounts").text()).contains(" /mnt/wsl/s ");
+  }
+
+  @Test
+  void aDiskPulledFromUnderABoundNixAnswersNothingAnyMore() throws Exception {
+    Files.createDirectory(wsl.inVm("/mnt/wsl/s/nixos"));
+    wsl.change(machine -> machine.takesNixFrom("nixos", "s"));
+    assertThat(sh("nixos", "echo there > /nix/file && sync /nix/file").exit()).isZero();
+    assertThat(wsl.call("--unmount", disk.toString()).exit()).isZero();
+    assertThat(wsl.<List<String>>ask(machine -> machine.accidents()))
+        .singleElement()
+        .asString()
+        .contains("/nix of nixos");
+    assertThat(sh("nixos", "echo lost > /nix/other && sync /nix/other").exit()).isNotZero();
+    // The file is free at once, and what was written is on it.
+    mount();
+    assertThat(wsl.inVm("/mnt/wsl/s/nixos/file")).hasContent("there\n");
+    assertThat(wsl.inVm("/mnt/wsl/s/nixos/other"))
+        .satisfiesAnyOf(
+            lost -> assertThat(lost).doesNotExist(), lost -> assertThat(lost).isEmptyFile());
+  }
+
+  @Test
+  void aCrashEndsEveryProcessAndKeepsWhatWasWritten() throws Exception {
+    sh(
+        "nixos",
+        "echo safe > /mnt/wsl/s/file && sync /mnt/wsl/s/file; sleep 1000 > /dev/null 2>&1 &");
+    Path gone = wsl.inVm("");
+    wsl.change(machine -> machine.crash());
+    assertThat(gone.resolve("proc")).doesNotExist();
+    assertThat(loopsOf(wsl.folder())).isEmpty();
+    mount();
+    assertThat(wsl.inVm("/mnt/wsl/s/file")).hasContent("safe\n");
+  }
+
+  @Test
+  void anInstanceWhoseRootCannotBeMountedIsDamaged() {
+    Path blank = wsl.addDisk("blank");
+    wsl.change(machine -> machine.register("broken", 2, blank));
+    assertThat(sh("broken", "true").text()).contains("CreateInstance/WSL_E_DISK_CORRUPTED");
+    assertThat(sh("nixos", "true").exit()).isZero();
+  }
+
+  @Test
+  void nothingIsLeftOfAMachineWhoseProcessIsKilled() throws Exception {
+    ProcessRunner.Result killed =
+        run(
+            Command.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty("java.class.path"),
+                KilledMachine.class.getName()));
+    assertThat(killed.exitCode()).as(killed.allText()).isEqualTo(KilledMachine.KILLED);
+    String[] printed = killed.text().strip().split(" ", -1);
+    assertThat(printed).as(killed.allText()).hasSize(2).endsWith("00");
+    Path folder = Path.of(printed[0]);
+    boolean cleaned =
+        Operation.quiet(
+            "test",
+            operation ->
+                operation.await(
+                    "the guard",
+                    Duration.ofMinutes(1),
+                    () -> Files.notExists(folder) && processesOf(folder).isEmpty()));
+    assertThat(cleaned).as("%s %s", folder, processesOf(folder)).isTrue();
+    assertThat(loopsOf(folder)).isEmpty();
+    assertThat(Files.readString(Path.of("/proc/self/mountinfo"))).doesNotContain(printed[0]);
+  }
+
+  private static List<String> loopsOf(Path folder) throws IOException {
+    return having("/sys/block", "loop*", "loop/backing_file", folder);
+  }
+
+  private static List<String> processesOf(Path folder) throws IOException {
+    return having("/proc", "[0-9]*", "cmdline", folder);
+  }
+
+  /** The directories in which a file has the name of a folder in it. */
+  private static List<String> having(String where, String glob, String file, Path folder)
+      throws IOException {
+    List<String> found = new ArrayList<>();
+    try (DirectoryStream<Path> all = Files.newDirectoryStream(Path.of(where), glob)) {
+      for (Path one : all) {
+        String text;
+        try {
+          text = Files.readString(one.resolve(file));
+        } catch (IOException gone) {
+          continue;
+        }
+        if (text.contains(folder.toString())) {
+          found.add(one + ": " + text.replace('\0', ' '));
+        }
+      }
+    }
+    return found;
+  }
+
+  private static ProcessRunner.Result run(Command command) {
+    return Operation.quiet("test", operation -> new ProcessRunner().run(command, operation));
+  }
+}

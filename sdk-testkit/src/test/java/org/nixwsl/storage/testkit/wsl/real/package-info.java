@@ -1,0 +1,3 @@
+/** Machines with real disks. */
+@org.jspecify.annotations.NullMarked
+package org.nixwsl.storage.testkit.wsl.real;
