@@ -18,6 +18,11 @@ public record ConfigFinding(Rule rule, Basis basis, String where, String message
     STORE_IN_FILE_SYSTEMS,
     /** A mount or automount unit of systemd mounts {@code /nix} or {@code /nix/store}. */
     STORE_MOUNT_UNIT,
+    /**
+     * {@code wsl.wslConf.boot.command} mounts something on {@code /nix}. WSL runs it beside the
+     * start of systemd, in no order with it.
+     */
+    STORE_MOUNT_COMMAND,
     /** {@code wsl.wslConf.automount.mountFsTab} is on: WSL mounts before the disk can be there. */
     MOUNT_FSTAB,
     /**

@@ -1,5 +1,6 @@
 package org.nixwsl.storage.mount;
 
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -11,11 +12,23 @@ import java.util.stream.Stream;
  * @param instance the name of the instance, as WSL knows it
  * @param decision what the hook decided
  * @param reason why, for people
+ * @param findings names of what did not decide the boot but wants a look, such as {@code
+ *     disk-restored}; {@code docs/nixos-module.md} lists them
  * @param source the directory on the shared disk that it looked at
  * @param storageId the id that this directory has to have, if the instance knows one
  */
 public record BootState(
-    String instance, Decision decision, String reason, String source, Optional<String> storageId) {
+    String instance,
+    Decision decision,
+    String reason,
+    List<String> findings,
+    String source,
+    Optional<String> storageId) {
+  /** Makes the list unmodifiable. */
+  public BootState {
+    findings = List.copyOf(findings);
+  }
+
   /** What a hook can decide. New ones may come in a minor release. */
   public enum Decision {
     /** The shared disk. */

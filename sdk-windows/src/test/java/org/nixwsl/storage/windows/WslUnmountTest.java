@@ -104,11 +104,8 @@ class WslUnmountTest extends MounterFixture {
 
   @Test
   void tellsInstancesAndHowTheyBooted() throws IOException {
-    wsl.answers(
-        "boot",
-        0,
-        "{\"version\":1,\"decision\":\"rescue\",\"reason\":\"nothing is mounted\","
-            + "\"source\":\"/mnt/wsl/nixstorage/main\",\"storageId\":\"6f1d\"}\n");
+    String source = "/mnt/wsl/nixstorage/main";
+    wsl.answers("boot", 0, report("rescue", "nothing is mounted", "", source, "6f1d"));
     assertThat(mounter.instances())
         .contains(
             new WslInstance("Ubuntu", false, 2, true), new WslInstance("nixos", true, 2, false));
@@ -119,10 +116,38 @@ class WslUnmountTest extends MounterFixture {
                 "nixos",
                 BootState.Decision.RESCUE,
                 "nothing is mounted",
-                "/mnt/wsl/nixstorage/main",
+                List.of(),
+                source,
                 Optional.of("6f1d")));
+    wsl.clear("boot");
+    String findings = "\"disk-restored\",\"epoch-not-written\"";
+    wsl.answers("boot", 0, report("disk", "bound [on] /nix", findings, source, ""));
+    assertThat(mounter.bootStates())
+        .containsExactly(
+            new BootState(
+                "nixos",
+                BootState.Decision.DISK,
+                "bound [on] /nix",
+                List.of("disk-restored", "epoch-not-written"),
+                source,
+                Optional.empty()));
     wsl.clear("boot");
     wsl.answers("boot", 1, "");
     assertThat(mounter.bootStates()).isEmpty();
+  }
+
+  /** What the hook itself would write: the form is taken from its text. */
+  private static String report(String... values) throws IOException {
+    Path hook =
+        Path.of(
+            "../sdk-core/src/main/resources/org/nixwsl/storage/core/nixconf/nix-storage-init.sh");
+    String start = "  printf '";
+    String form =
+        Files.readAllLines(hook).stream()
+            .filter(line -> line.startsWith(start + "{"))
+            .map(line -> line.substring(start.length(), line.lastIndexOf("\\n'")))
+            .findFirst()
+            .orElseThrow();
+    return String.format(form, (Object[]) values) + "\n";
   }
 }

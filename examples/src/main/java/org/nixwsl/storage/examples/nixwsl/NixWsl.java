@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.UUID;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.StorageSdkException;
@@ -61,6 +62,7 @@ public final class NixWsl {
         .registerConverter(Path.class, NixWsl::path)
         .registerConverter(InstanceName.class, setting(InstanceName::of))
         .registerConverter(MountName.class, setting(MountName::of))
+        .registerConverter(UUID.class, setting(NixWsl::uuid))
         .setExecutionExceptionHandler(NixWsl::report);
   }
 
@@ -94,6 +96,14 @@ public final class NixWsl {
     }
     err.flush();
     return FAILED;
+  }
+
+  /** In the full form only: Java's own reader makes a UUID of {@code 1-2-3-4-5} too. */
+  private static UUID uuid(String text) {
+    if (!text.matches("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")) {
+      throw new IllegalArgumentException("Not a UUID: '" + text + "'");
+    }
+    return UUID.fromString(text);
   }
 
   private static Path path(String text) {

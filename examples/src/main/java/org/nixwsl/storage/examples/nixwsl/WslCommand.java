@@ -101,6 +101,7 @@ final class WslCommand {
             boot -> {
               json.put("decision", Output.camel(boot.decision()));
               json.put("reason", boot.reason());
+              json.put("findings", boot.findings());
             });
     return json;
   }
@@ -113,8 +114,14 @@ final class WslCommand {
         + "  "
         + (instance.running() ? "running" : "stopped")
         + boot(instance, boots)
-            .map(boot -> "  " + Output.camel(boot.decision()) + ": " + boot.reason())
+            .map(
+                boot ->
+                    "  " + Output.camel(boot.decision()) + ": " + boot.reason() + findings(boot))
             .orElse("");
+  }
+
+  private static String findings(BootState boot) {
+    return boot.findings().isEmpty() ? "" : " (" + String.join(", ", boot.findings()) + ")";
   }
 
   private static Optional<BootState> boot(WslInstance instance, List<BootState> boots) {

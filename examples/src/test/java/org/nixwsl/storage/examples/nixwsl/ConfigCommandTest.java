@@ -44,12 +44,11 @@ class ConfigCommandTest {
       assertRefused(render(name, "nixstorage"));
       assertRefused(render("main", name));
     }
-    assertThat(Cli.run("config", "render", "--instance", "a", "--storage-id", "x").exitCode())
-        .isEqualTo(NixWsl.USAGE);
-    assertThat(
-            Cli.run("config", "render", "--instance", "a", "--storage-id", ID, "--wait", "16")
-                .exitCode())
-        .isEqualTo(NixWsl.USAGE);
+    for (String uuid : List.of("x", "", "1-2-3-4-5", ID + "\"", ID + "0", "${x}" + ID)) {
+      assertRefused(Cli.run("config", "render", "--instance=a", "--storage-id=" + uuid));
+      assertRefused(withOptions("--fs-uuid=" + uuid));
+    }
+    assertRefused(withOptions("--wait=16"));
   }
 
   @Test

@@ -44,7 +44,12 @@ final class ConfigRules {
           [
             (if builtins.any (f: isStore (f.mountPoint or "")) (builtins.attrValues (config.fileSystems or { }))
               then "STORE_IN_FILE_SYSTEMS" else "")
-            (if builtins.any (u: isStore (u.where or "")) units then "STORE_MOUNT_UNIT" else "")
+            (if builtins.any (u: isStore (u.where or "")) units
+              || builtins.any (name: (config.systemd.units or { }) ? ${name})
+                [ "nix.mount" "nix.automount" "nix-store.mount" "nix-store.automount" ]
+              then "STORE_MOUNT_UNIT" else "")
+            (if builtins.isString (boot.command or null) && builtins.match ".*mount.*/nix.*" boot.command != null
+              then "STORE_MOUNT_COMMAND" else "")
             (if (wslConf.automount or { }).mountFsTab or false then "MOUNT_FSTAB" else "")
             (if boot.initTimeout or null == null || boot.initTimeout < %d then "INIT_TIMEOUT" else "")
           ] ++ keys
@@ -55,6 +60,11 @@ final class ConfigRules {
 
   private static final Set<String> STORE =
       Set.of("\"/nix\"", "\"/nix/\"", "\"/nix/store\"", "\"/nix/store/\"");
+
+  /** What systemd calls units that mount these. */
+  private static final Set<String> STORE_UNITS =
+      Set.of(
+          "\"nix.mount\"", "\"nix.automount\"", "\"nix-store.mount\"", "\"nix-store.automount\"");
 
   private ConfigRules() {}
 
@@ -99,14 +109,16 @@ final class ConfigRules {
       boolean named = i >= 2 && at(words, i - 1, ".") && at(words, i - 2, "fileSystems");
       boolean listed =
           fileSystems == token.depth() && (at(words, i - 1, "{") || at(words, i - 1, ";"));
-      if (STORE.contains(word) && (named || listed)) {
+      boolean asMountPoint = at(words, i - 1, "=") && at(words, i - 2, "mountPoint");
+      if (STORE.contains(word) && (named || listed || asMountPoint)) {
         findings.add(finding(Rule.STORE_IN_FILE_SYSTEMS, Basis.TEXT, where));
       }
-      if (word.equals("where")
-          && at(words, i + 1, "=")
-          && i + 2 < words.size()
-          && STORE.contains(words.get(i + 2))) {
+      boolean asPlace = at(words, i - 1, "=") && at(words, i - 2, "where");
+      if (STORE_UNITS.contains(word) || (STORE.contains(word) && asPlace)) {
         findings.add(finding(Rule.STORE_MOUNT_UNIT, Basis.TEXT, where));
+      }
+      if (word.equals("command") && at(words, i + 1, "=") && mountsTheStore(words, i + 2)) {
+        findings.add(finding(Rule.STORE_MOUNT_COMMAND, Basis.TEXT, where));
       }
       if (word.equals("mountFsTab") && at(words, i + 1, "=") && at(words, i + 2, "true")) {
         findings.add(finding(Rule.MOUNT_FSTAB, Basis.TEXT, where));
@@ -130,7 +142,17 @@ final class ConfigRules {
       return false; // an expression; only its evaluation knows
     }
     String number = words.get(i);
+    if (number.equals("null")) {
+      return true; // WSL then takes its own 10 s
+    }
     return number.matches("[0-9]{1,9}") && Integer.parseInt(number) < LEAST_INIT_TIMEOUT;
+  }
+
+  private static boolean mountsTheStore(List<String> words, int i) {
+    return i < words.size()
+        && words.get(i).startsWith("\"")
+        && words.get(i).contains("mount")
+        && words.get(i).contains("/nix");
   }
 
   /** Sees {@code wslConf.section.key =}. */
@@ -161,6 +183,7 @@ final class ConfigRules {
     return switch (rule) {
       case STORE_IN_FILE_SYSTEMS -> "fileSystems";
       case STORE_MOUNT_UNIT -> "systemd.mounts";
+      case STORE_MOUNT_COMMAND -> "wsl.wslConf.boot.command";
       case MOUNT_FSTAB -> "wsl.wslConf.automount.mountFsTab";
       case INIT_TIMEOUT -> "wsl.wslConf.boot.initTimeout";
       case UNKNOWN_WSL_CONF_KEY, MODULE_NOT_IMPORTED -> "wsl.wslConf";
@@ -175,6 +198,9 @@ final class ConfigRules {
       case STORE_MOUNT_UNIT ->
           "No unit may mount /nix or /nix/store: the module puts /nix in place before systemd"
               + " starts. Remove the unit.";
+      case STORE_MOUNT_COMMAND ->
+          "boot.command must not mount /nix: WSL runs it beside the start of systemd, in no order with"
+              + " it. Remove that part of the command.";
       case MOUNT_FSTAB ->
           "mountFsTab has to be false: WSL would mount before the disk can be there.";
       case INIT_TIMEOUT ->

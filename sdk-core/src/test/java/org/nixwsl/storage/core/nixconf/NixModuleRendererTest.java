@@ -238,7 +238,29 @@ class NixModuleRendererTest {
     assertThat(failed("")).isEmpty();
     assertThat(failed("root = \"/my drives\";")).singleElement().asString().contains("root");
     assertThat(failed("mountFsTab = true;")).singleElement().asString().contains("mountFsTab");
-    assertThat(failed("fileSystems.\"/nix\" = { };")).singleElement().asString().contains("/nix");
+    for (String store : List.of("/nix", "/nix/", "/nix/store", "/nix/store/")) {
+      for (String how :
+          List.of(
+              "fileSystems.\"@\" = { };",
+              "fileSystems.x = { mountPoint = \"@\"; };",
+              "mounts = [ { where = \"/a\"; } { where = \"@\"; } ];",
+              "automounts = [ { where = \"@\"; } ];")) {
+        assertThat(failed(how.replace("@", store))).singleElement().asString().contains("/nix");
+      }
+    }
+    assertThat(failed("fileSystems.\"/nixos\" = { }; mounts = [ { where = \"/nix/var\"; } ];"))
+        .isEmpty();
+  }
+
+  @Test
+  void b8EvaluationWarnsWhereWslWouldNotWaitForTheHook() throws IOException {
+    assertThat(evaluated("").get("warnings")).isEqualTo(List.of());
+    for (String tooShort : List.of("39999", "null")) {
+      assertThat((List<?>) evaluated("initTimeout = " + tooShort + ";").get("warnings"))
+          .singleElement()
+          .asString()
+          .contains("initTimeout");
+    }
   }
 
   @Test

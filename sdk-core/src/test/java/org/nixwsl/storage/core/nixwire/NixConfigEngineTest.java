@@ -245,6 +245,10 @@ class NixConfigEngineTest {
           wsl.wslConf.automount.mountFsTab = true;
           wsl.wslConf.boot.initTimeout = 10000;
           wsl.wslConf.boot.systemdd = true;
+          fileSystems.x.mountPoint = "/nix"; a."/nix" = 1; where = "/nixos";
+          systemd.units."nix-store.mount".text = "x";
+          wsl.wslConf.boot.command = "mount --bind /mnt/wsl/x /nix";
+          wsl.wslConf.boot.initTimeout = null;
         }
         """);
     ConfigCheck check = writer.validate(directory);
@@ -256,7 +260,11 @@ class NixConfigEngineTest {
             "STORE_MOUNT_UNIT configuration.nix:5",
             "MOUNT_FSTAB configuration.nix:6",
             "INIT_TIMEOUT configuration.nix:7",
-            "UNKNOWN_WSL_CONF_KEY configuration.nix:8");
+            "UNKNOWN_WSL_CONF_KEY configuration.nix:8",
+            "STORE_IN_FILE_SYSTEMS configuration.nix:9",
+            "STORE_MOUNT_UNIT configuration.nix:10",
+            "STORE_MOUNT_COMMAND configuration.nix:11",
+            "INIT_TIMEOUT configuration.nix:12");
     assertThat(check.findings()).allMatch(f -> f.basis() == Basis.TEXT);
     assertThat(check.passed()).isFalse();
   }
@@ -295,7 +303,7 @@ class NixConfigEngineTest {
         """
         { fileSystems.a.mountPoint = "/nix"; systemd.automounts = [ { where = "/nix/store"; } ];
           wsl.wslConf = { automount.mountFsTab = true; boot.initTimeout = 60 * 100; foo.bar = 1;
-            boot.systemd = true; }; }
+            boot.systemd = true; boot.command = "true; mount --bind /x /nix"; }; }
         """;
     configuration(bad);
     ConfigCheck check = withRebuild("exit 0").validate(directory);
@@ -307,9 +315,16 @@ class NixConfigEngineTest {
         .containsExactly(
             Rule.STORE_IN_FILE_SYSTEMS,
             Rule.STORE_MOUNT_UNIT,
+            Rule.STORE_MOUNT_COMMAND,
             Rule.MOUNT_FSTAB,
             Rule.INIT_TIMEOUT,
             Rule.UNKNOWN_WSL_CONF_KEY);
+    configuration(
+        "{ wsl.wslConf.boot.initTimeout = 40000; systemd.units = { \"nix.automount\" = { }; }; }");
+    assertThat(withRebuild("exit 0").validate(directory).findings())
+        .filteredOn(f -> f.basis() == Basis.EVALUATED)
+        .extracting(f -> f.rule())
+        .containsExactly(Rule.STORE_MOUNT_UNIT);
     configuration("{ wsl.wslConf.boot.initTimeout = 40000; }");
     assertThat(withRebuild("exit 0").validate(directory).passed()).isTrue();
     ConfigCheck failed = withRebuild("echo no such option >&2; exit 1").validate(directory);

@@ -569,6 +569,10 @@ let
     esac
   '');
 
+  # /nix has to be in place before systemd runs: what mounts it later hides the running store.
+  isStore = where: builtins.elem where [ "/nix" "/nix/" "/nix/store" "/nix/store/" ];
+  initTimeout = config.wsl.wslConf.boot.initTimeout or null;
+
   # Nix may change a store only where it is the one that this instance is meant to have: not the
   # root disk's during a rescue boot. A leading bar means that one of the two is enough.
   withItsOwnStore = {
@@ -578,8 +582,13 @@ in
 {
   assertions = [
     {
-      assertion = !(config.fileSystems ? "/nix") && !(config.fileSystems ? "/nix/store");
+      assertion = !builtins.any isStore
+        (lib.mapAttrsToList (name: entry: entry.mountPoint or name) config.fileSystems);
       message = "nix-storage.nix puts /nix in place before systemd starts; remove fileSystems.\"/nix\" and fileSystems.\"/nix/store\".";
+    }
+    {
+      assertion = !builtins.any (unit: isStore unit.where) (config.systemd.mounts ++ config.systemd.automounts);
+      message = "nix-storage.nix puts /nix in place before systemd starts; remove the entry of systemd.mounts or systemd.automounts that mounts /nix or /nix/store.";
     }
     {
       assertion = !config.wsl.wslConf.automount.mountFsTab;
@@ -590,6 +599,8 @@ in
       message = "nix-storage.nix needs a wsl.wslConf.automount.root of letters, digits and . _ - / only.";
     }
   ];
+  warnings = lib.optional (initTimeout == null || (builtins.isInt initTimeout && initTimeout < 40000))
+    "nix-storage.nix: wsl.wslConf.boot.initTimeout should be at least 40000 ms. A boot may wait 15 s for the shared disk before systemd starts, and WSL opens the session when the time is over, ready or not.";
 
   # Before any other step, which is what the first character of its name is for (steps run in the
   # order of their names where nothing else is said): the root disk gets the system before its links

@@ -1,6 +1,7 @@
 # The little of nixpkgs and NixOS-WSL that nix-storage.nix touches, so that it can be evaluated
 # without either. Packages are directories of this machine; scripts are their text.
 { module, root ? "/mnt", gc ? true, mountFsTab ? false, fileSystems ? { }, pkgs ? null
+, mounts ? [ ], automounts ? [ ], initTimeout ? 40000
 , utils ? "/nix/store/stub-utils", nixPackage ? "/nix/store/stub-nix" }:
 let
   lib = rec {
@@ -13,6 +14,7 @@ let
     mapAttrsToList = f: attrs: map (name: f name attrs.${name}) (builtins.attrNames attrs);
     mkForce = value: value;
     mkDefault = value: value;
+    optional = condition: value: if condition then [ value ] else [ ];
     mkIf = condition: value: if condition then value else null;
   };
   texts = {
@@ -23,7 +25,8 @@ let
     writeScriptBin = name: text: { outPath = "/nix/store/stub-${name}"; inherit text; };
   };
   config = {
-    wsl.wslConf.automount = { inherit root mountFsTab; };
+    wsl.wslConf = { automount = { inherit root mountFsTab; }; boot = { inherit initTimeout; }; };
+    systemd = { inherit mounts automounts; };
     system.build.nativeUtils = utils;
     nix = { enable = true; package = nixPackage; gc.automatic = gc; };
     inherit fileSystems;
@@ -43,6 +46,7 @@ in
     activation = rendered.system.activationScripts.shimSystemd.text;
     activationSteps = builtins.attrNames rendered.system.activationScripts;
     failed = map (a: a.message) (builtins.filter (a: !a.assertion) rendered.assertions);
+    warnings = rendered.warnings;
     shell = rendered.environment.interactiveShellInit;
     wslConf = rendered.wsl.wslConf;
     services = rendered.systemd.services;

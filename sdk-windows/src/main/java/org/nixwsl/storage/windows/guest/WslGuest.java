@@ -40,7 +40,7 @@ public final class WslGuest {
   private static final Pattern BOOT =
       Pattern.compile(
           "\\{\"version\":1,\"decision\":\"([a-z]{1,20})\",\"reason\":\"([^\"]{0,4096})\","
-              + "\"source\":\"([^\"]{0,4096})\",\"storageId\":\"([^\"]{0,100})\"\\}");
+              + "\"findings\":\\[((?:\"[a-z-]{1,50}\",?){0,20})\\],\"source\":\"([^\"]{0,4096})\",\"storageId\":\"([^\"]{0,100})\"\\}");
 
   private final WslExe wsl;
   private final String distribution;
@@ -148,8 +148,9 @@ public final class WslGuest {
                     distribution,
                     decision,
                     line.group(2),
-                    line.group(3),
-                    Optional.of(line.group(4)).filter(id -> !id.isEmpty())));
+                    Stream.of(line.group(3).split("[\",]+", -1)).filter(f -> !f.isEmpty()).toList(),
+                    line.group(4),
+                    Optional.of(line.group(5)).filter(id -> !id.isEmpty())));
   }
 
   private WslAnswer run(Operation operation, String... words)
