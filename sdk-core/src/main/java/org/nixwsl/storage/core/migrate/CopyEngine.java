@@ -48,12 +48,7 @@ public final class CopyEngine implements StoreCopier {
   private CopyReport copy(CopyRequest request, Operation operation)
       throws IOException, InterruptedException {
     try (CopySession session =
-        operation.stage(
-            Stage.PREFLIGHT,
-            progress -> {
-              host.measure(request.source(), operation);
-              return host.begin(request, operation);
-            })) {
+        operation.stage(Stage.PREFLIGHT, progress -> host.begin(request, operation))) {
       operation.stage(
           Stage.COPY,
           progress -> {

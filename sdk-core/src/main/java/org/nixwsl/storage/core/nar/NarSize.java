@@ -41,6 +41,14 @@ public final class NarSize implements NarStream {
     return size.size();
   }
 
+  /**
+   * How many files, directories and symlinks a NAR of that length can stand for at most: as many as
+   * empty directories with names of one letter fit into it.
+   */
+  public static long mostNodes(long narSize) {
+    return 1 + narSize / (ENTRY + string(1) + NODE + DIRECTORY);
+  }
+
   @Override
   public boolean wantsContents() {
     return false;

@@ -17,6 +17,34 @@ class NarDigestTest {
   }
 
   @Test
+  void noTreeHasMoreNodesThanItsSizeHasRoomFor() {
+    for (int children : new int[] {0, 1, 2, 50}) {
+      NarSize directories = new NarSize();
+      directories.directory();
+      for (int i = 0; i < children; i++) {
+        directories.entry(new byte[] {(byte) (i + 'A')});
+        directories.directory();
+        directories.endDirectory();
+        directories.endEntry();
+      }
+      directories.endDirectory();
+      assertThat(NarSize.mostNodes(directories.size())).isEqualTo(1L + children);
+
+      NarSize files = new NarSize();
+      files.directory();
+      for (int i = 0; i < children; i++) {
+        files.entry(new byte[] {(byte) (i + 'A')});
+        files.regular(false, 0);
+        files.endRegular();
+        files.endEntry();
+      }
+      files.endDirectory();
+      assertThat(NarSize.mostNodes(files.size())).isGreaterThanOrEqualTo(1L + children);
+    }
+    assertThat(NarSize.mostNodes(NarSize.ofRegular(false, 0))).isEqualTo(1);
+  }
+
+  @Test
   void hashesAnEmptyFile() {
     nar.regular(false, 0);
     nar.endRegular();

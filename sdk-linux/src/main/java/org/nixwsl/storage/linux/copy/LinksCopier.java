@@ -1,16 +1,20 @@
 package org.nixwsl.storage.linux.copy;
 
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.nar.NarHash;
 import org.nixwsl.storage.core.nar.NixBase32;
 import org.nixwsl.storage.linux.copy.tree.TreeWriter;
 import org.nixwsl.storage.linux.copy.tree.Workers;
-import org.nixwsl.storage.linux.store.DirectoryEntries;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.TreeWalker;
 import org.nixwsl.storage.linux.store.UnreadableException;
@@ -23,6 +27,9 @@ import org.nixwsl.storage.store.Verdict;
 final class LinksCopier {
   /** The name of the directory in the store directory. */
   static final String NAME = ".links";
+
+  /** Names held at once while they are looked at: about two megabytes. */
+  private static final int PORTION = 10_000;
 
   /** 256 bits in base 32. */
   private static final int NAME_LENGTH = 52;
@@ -38,24 +45,46 @@ final class LinksCopier {
   }
 
   /** Learns which inodes have names in {@code .links}; before the first store path is copied. */
-  void learn() throws IOException {
+  void learn(int threads) throws IOException, InterruptedException {
     if (!Files.isDirectory(source, LinkOption.NOFOLLOW_LINKS)) {
       return;
     }
     if (!Files.isDirectory(target, LinkOption.NOFOLLOW_LINKS)) {
       parts.nodes().directory(target);
     }
-    DirectoryEntries.each(
-        source,
-        entry -> {
-          parts.operation().checkCancelled();
-          FileFacts facts = FileFacts.of(entry);
-          if ((facts.regular() || facts.symlink()) && isLinkName(entry)) {
-            parts.links().nameInLinks(entry, facts);
-          } else {
-            parts.ledger().leftOut(Path.of("store", NAME).resolve(entry.getFileName()));
-          }
-        });
+    // A store has a name for each file, a million of them in a large one: looked at in portions.
+    List<Path> portion = new ArrayList<>(PORTION);
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(source)) {
+      for (Path entry : entries) {
+        portion.add(entry);
+        if (portion.size() == PORTION) {
+          look(portion, threads);
+          portion.clear();
+        }
+      }
+    } catch (DirectoryIteratorException e) {
+      throw Objects.requireNonNull(e.getCause());
+    }
+    look(portion, threads);
+  }
+
+  private void look(List<Path> entries, int threads) throws IOException, InterruptedException {
+    Workers.each(entries, threads, () -> this, (entry, links) -> links.lookAt(entry));
+  }
+
+  private void lookAt(Path entry) throws IOException {
+    parts.operation().checkCancelled();
+    FileFacts facts;
+    try {
+      facts = FileFacts.of(entry);
+    } catch (NoSuchFileException collectedMeanwhile) {
+      return;
+    }
+    if ((facts.regular() || facts.symlink()) && isLinkName(entry)) {
+      parts.links().nameInLinks(entry, facts);
+    } else {
+      parts.ledger().leftOut(Path.of("store", NAME).resolve(entry.getFileName()));
+    }
   }
 
   /** Removes names that only store paths brought which are no longer in the target. */

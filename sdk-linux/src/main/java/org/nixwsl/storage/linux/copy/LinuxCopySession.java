@@ -151,7 +151,7 @@ final class LinuxCopySession implements CopySession {
     progress.expect(contents.narBytes(), contents.rows().size());
     try {
       copier.takeUp();
-      links.learn();
+      links.learn(threads);
       copier.copy(contents.rows(), progress);
       handled = byName(contents);
       links.copyRest(threads);
@@ -303,7 +303,7 @@ final class LinuxCopySession implements CopySession {
       return true;
     }
     copier.remove(removed);
-    links.learn();
+    links.learn(threads);
     copier.copy(added, progress);
     handled = rows;
     if (!removed.isEmpty()) {

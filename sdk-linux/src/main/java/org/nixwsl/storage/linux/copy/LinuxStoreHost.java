@@ -72,13 +72,7 @@ public final class LinuxStoreHost implements StoreHost {
   public CopySession begin(CopyRequest request, Operation operation)
       throws IOException, InterruptedException {
     NarDigest.warmUp();
-    // The measure is an estimate of room only: one of a moment ago is as good as a new one.
-    Measured known = lastMeasured.getAndSet(null);
-    Measure measure =
-        known != null && known.store().equals(request.source())
-            ? known.measure()
-            : measure(request.source(), operation);
-    List<Problem> problems = refusals(request, measure, operation);
+    List<Problem> problems = refusals(request, operation);
     if (!problems.isEmpty()) {
       // The target's own path is safe then, and the target is not the source.
       if (problems.stream().allMatch(p -> p.code() == ErrorCode.TARGET_NOT_EMPTY)) {
@@ -88,6 +82,27 @@ public final class LinuxStoreHost implements StoreHost {
     }
     int threads = request.threads().orElse(defaultThreads());
     return LinuxCopySession.open(request, threads, processes, ticker, operation);
+  }
+
+  /**
+   * Measuring a store takes a look at each file. It is done only where a bound does not show that
+   * there is room: a disk of its own has more than any store can take.
+   */
+  private List<Problem> refusals(CopyRequest request, Operation operation)
+      throws IOException, InterruptedException {
+    // The measure is an estimate of room only: one of a moment ago is as good as a new one.
+    Measured known = lastMeasured.getAndSet(null);
+    if (known != null && known.store().equals(request.source())) {
+      return refusals(request, known.measure(), operation);
+    }
+    Optional<Measure> bound = StoreMeasure.atMost(request.source(), operation);
+    if (bound.isPresent()) {
+      List<Problem> problems = refusals(request, bound.get(), operation);
+      if (problems.stream().noneMatch(p -> p.code() == ErrorCode.NO_SPACE)) {
+        return problems;
+      }
+    }
+    return refusals(request, measure(request.source(), operation), operation);
   }
 
   private static int defaultThreads() {

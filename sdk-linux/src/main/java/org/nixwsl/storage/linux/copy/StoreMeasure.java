@@ -7,10 +7,12 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
 import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.nar.NarSize;
 import org.nixwsl.storage.core.platform.StoreHost.Measure;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.EnvironmentException;
@@ -28,9 +30,12 @@ import org.nixwsl.storage.store.NixStore;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Measures a store by lstat alone. */
+/** How large a store is: measured by lstat alone, or bounded by what the database says. */
 final class StoreMeasure {
   private static final Logger LOG = LoggerFactory.getLogger(StoreMeasure.class);
+
+  /** A pebibyte: larger is no store but a database that lies, and would overflow. */
+  private static final long MOST_BYTES = 1L << 50;
 
   private StoreMeasure() {}
 
@@ -57,6 +62,32 @@ final class StoreMeasure {
     inodes.add(links.files());
     diskBytes.add(links.diskBytes() + FileFacts.of(store.database()).size());
     return new Measure(contents.rows().size(), contents.narBytes(), inodes.sum(), diskBytes.sum());
+  }
+
+  /**
+   * A bound that takes no look at the tree: no store path can be larger on the disk, with as small
+   * files as its NAR has room for. It is some 25 times the size of the NARs, and a new disk has
+   * more. Names in {@code .links} that no store path shares are not in it; there are few, as Nix
+   * removes them.
+   *
+   * @return empty if the database does not know the size of a path, or tells of more than a
+   *     pebibyte
+   */
+  static Optional<Measure> atMost(NixStore store, Operation operation)
+      throws IOException, InterruptedException {
+    checkPlace(store);
+    StoreContents contents = StoreDatabase.of(store).read(operation);
+    long narBytes = 0;
+    long inodes = 0;
+    for (StoreRow row : contents.rows()) {
+      if (row.narSize() <= 0 || row.narSize() > MOST_BYTES - narBytes) {
+        return Optional.empty();
+      }
+      narBytes += row.narSize();
+      inodes += NarSize.mostNodes(row.narSize());
+    }
+    long diskBytes = narBytes + inodes * InodeCounter.BLOCK + FileFacts.of(store.database()).size();
+    return Optional.of(new Measure(contents.rows().size(), narBytes, inodes, diskBytes));
   }
 
   private static void walk(

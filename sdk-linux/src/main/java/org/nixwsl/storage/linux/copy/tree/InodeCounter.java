@@ -9,7 +9,7 @@ import org.nixwsl.storage.linux.store.TreeSink;
 /** Counts inodes that no counter with the same memory has counted. Used by one thread. */
 public final class InodeCounter implements TreeSink {
   /** The block of the file systems that hold stores. */
-  private static final long BLOCK = 4096;
+  public static final long BLOCK = 4096;
 
   private final Set<Long> seen;
   private long files;
