@@ -16,7 +16,8 @@ public interface StoreCopier {
    * Copies. Needs root, unless all of the source belongs to the caller.
    *
    * @throws org.nixwsl.storage.error.EnvironmentException {@code NOT_A_STORE}, {@code
-   *     SCHEMA_TOO_NEW}, {@code NO_SPACE}, {@code UNSUITABLE_FILE_SYSTEM}, {@code NOT_ROOT}
+   *     SCHEMA_TOO_NEW}, {@code NO_SPACE}, {@code UNSUITABLE_FILE_SYSTEM}, {@code NOT_ROOT}, {@code
+   *     CANNOT_LINK}
    * @throws org.nixwsl.storage.error.ConflictException {@code TARGET_NOT_EMPTY}, {@code
    *     TARGET_INSIDE_SOURCE}, {@code STORE_CHANGED}
    * @throws org.nixwsl.storage.error.IntegrityException {@code TARGET_DAMAGED} if what was read

@@ -79,6 +79,8 @@ public enum ErrorCode {
   TARGET_NOT_EMPTY,
   /** Source and target lie inside each other or are the same. */
   TARGET_INSIDE_SOURCE,
+  /** The files of the store that was named for it cannot be linked into the target. */
+  CANNOT_LINK,
   /** Store paths in the source differ from what the database says of them. */
   SOURCE_DAMAGED,
   /** What was read back from the target differs from what the database says. */

@@ -9,7 +9,8 @@ import org.nixwsl.storage.disk.ByteSize;
  *
  * @param paths store paths copied
  * @param files names copied that are not directories, hard links included, {@code .links} not
- * @param inodes distinct files and symlinks made for them; equal to the source's
+ * @param inodes distinct files and symlinks in the target, those that it shares with another store
+ *     included; as many as the source has, or fewer where the other store had one file for several
  * @param bytes the sum of the NAR sizes
  * @param duration how long copying took, writing to the device included
  * @param reread how long reading back took; zero when it was not asked for

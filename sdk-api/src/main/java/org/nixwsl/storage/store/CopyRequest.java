@@ -1,5 +1,6 @@
 package org.nixwsl.storage.store;
 
+import java.util.Optional;
 import java.util.OptionalInt;
 import org.immutables.value.Value;
 
@@ -21,6 +22,34 @@ public interface CopyRequest {
   default boolean reread() {
     return true;
   }
+
+  /**
+   * The store of another instance on the file system of the target. Where a file there is identical
+   * to one that is to be copied, the target gets a hard link to it instead of a file of its own:
+   * the same type, mode, owner, group and time, and the same contents, which are compared byte for
+   * byte while the source is read and hashed. Nothing is believed by its name or size. Not linked
+   * when not said.
+   *
+   * <p>What that costs, as a hard link is one file with two names:
+   *
+   * <ul>
+   *   <li>A damaged block, or a program of root that writes into a file or changes its mode, hits
+   *       both stores. One is no backup of the other.
+   *   <li>{@code nix-store --verify --repair} mends one store and leaves the file in the other as
+   *       it is.
+   *   <li>Nix does not remove an entry of {@code .links} that the other store shares, reports less
+   *       freed space than there is, and with {@code min-free} and {@code max-free} may delete all
+   *       that is dead without reaching its goal.
+   *   <li>All stores together have the 65,000 links that ext4 gives to a file. What is over is
+   *       copied.
+   *   <li>Extended attributes of a linked file are those of the other store.
+   * </ul>
+   *
+   * <p>Nix itself never writes into a file of a store, so that building, optimising and collecting
+   * garbage in one leave the other as it is. File systems that share blocks between independent
+   * files (reflinks) are not used for it.
+   */
+  Optional<NixStore> linkIdenticalFrom();
 
   /** Refuses a thread count that makes no sense. */
   @Value.Check

@@ -3,6 +3,7 @@ package org.nixwsl.storage.examples.nixwsl;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.StorageSdk;
@@ -100,6 +101,13 @@ final class StoreCommand {
           @Nullable Integer threads,
       @Option(names = "--no-reread", description = "Do not read the copy back from the device.")
           boolean noReread,
+      @Option(
+              names = "--link-identical-from",
+              paramLabel = "DIR",
+              description =
+                  "Make hard links to identical files of the store in DIR, on the same file"
+                      + " system. Damage to one of them damages both stores.")
+          @Nullable Path linkIdenticalFrom,
       @Mixin Output output) {
     try (StorageSdk sdk = StorageSdk.open()) {
       CopyReport report =
@@ -110,6 +118,8 @@ final class StoreCommand {
                       .target(NixStore.ofRoot(target))
                       .threads(threads(threads))
                       .reread(!noReread)
+                      .linkIdenticalFrom(
+                          Optional.ofNullable(linkIdenticalFrom).map(StoreCommand::storeAt))
                       .build(),
                   output.following());
       output.print(

@@ -80,6 +80,7 @@ final class GuestWire {
             "reread",
             request.reread());
     request.threads().ifPresent(threads -> fields.put("threads", threads));
+    request.linkIdenticalFrom().ifPresent(other -> fields.put("linkIdenticalFrom", store(other)));
     return fields;
   }
 
@@ -90,6 +91,9 @@ final class GuestWire {
             .target(store(map(fields, "target")))
             .reread(flag(fields, "reread"));
     threads(fields).ifPresent(request::threads);
+    if (fields.containsKey("linkIdenticalFrom")) {
+      request.linkIdenticalFrom(store(map(fields, "linkIdenticalFrom")));
+    }
     return request.build();
   }
 

@@ -61,7 +61,11 @@ import org.nixwsl.storage.store.VerifyRequest;
 class GuestTest {
   private static final NixStore STORE = new NixStore(Path.of("/nix"));
   private static final CopyRequest COPY =
-      CopyRequest.of(STORE, new NixStore(Path.of("/mnt/wsl/x/y")));
+      CopyRequest.builder()
+          .source(STORE)
+          .target(new NixStore(Path.of("/mnt/wsl/x/y")))
+          .linkIdenticalFrom(new NixStore(Path.of("/mnt/wsl/x/z")))
+          .build();
   static final StoreFinding ODD =
       new StoreFinding("/nix/store/%FFx", Verdict.MODIFIED, "quotes \" and\nlines and \u00fc");
 

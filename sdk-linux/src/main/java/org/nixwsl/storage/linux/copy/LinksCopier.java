@@ -10,10 +10,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.nar.NarHash;
 import org.nixwsl.storage.core.nar.NixBase32;
-import org.nixwsl.storage.linux.copy.tree.TreeWriter;
 import org.nixwsl.storage.linux.copy.tree.Workers;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.TreeWalker;
@@ -87,9 +88,15 @@ final class LinksCopier {
     }
   }
 
-  /** Removes names that only store paths brought which are no longer in the target. */
-  void dropUnproven() throws IOException {
-    parts.links().dropUnproven(name -> parts.ledger().extraLinks().containsKey(NAME + "/" + name));
+  /**
+   * Removes names that only store paths brought which are no longer in the target.
+   *
+   * @param inUse the inodes with several names in what is in the target
+   */
+  void dropUnproven(Set<Long> inUse) throws IOException {
+    parts
+        .links()
+        .dropUnproven(name -> parts.ledger().extraLinks().containsKey(NAME + "/" + name), inUse);
   }
 
   /** Copies the names that no store path brought; returns when they are on the device. */
@@ -124,14 +131,7 @@ final class LinksCopier {
     String shown = NAME + "/" + PathBytes.printable(PathBytes.ofName(name));
     try {
       NarHash hash =
-          walker
-              .walk(
-                  from,
-                  new TreeWriter(to, parts.nodes(), parts.links(), parts.operation()),
-                  parts.operation(),
-                  bytes -> {})
-              .hash()
-              .orElseThrow();
+          new TreeCopier(parts, from, to, bytes -> {}).copy(Optional.empty(), walker).hash();
       parts.ledger().extraLink(shown, hash);
       if (!shown.equals(NAME + "/" + hash.toBase32())) {
         parts.ledger().found(shown, Verdict.LINK, "the contents have the hash " + hash.toBase32());

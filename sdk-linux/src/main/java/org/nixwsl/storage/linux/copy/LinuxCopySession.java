@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.Function;
@@ -31,6 +32,7 @@ import org.nixwsl.storage.linux.copy.destination.CopyWorkspace;
 import org.nixwsl.storage.linux.copy.destination.TargetFileSystem;
 import org.nixwsl.storage.linux.copy.destination.TargetProbe;
 import org.nixwsl.storage.linux.copy.held.ChangedException;
+import org.nixwsl.storage.linux.copy.share.OtherStore;
 import org.nixwsl.storage.linux.copy.tree.LinkTable;
 import org.nixwsl.storage.linux.copy.tree.NodeMaker;
 import org.nixwsl.storage.linux.store.DirectoryEntries;
@@ -109,6 +111,9 @@ final class LinuxCopySession implements CopySession {
       TargetFileSystem fileSystem = new TargetFileSystem(processes, target.directory());
       TargetProbe.check(target, opened.directory(), fileSystem, operation);
       NodeMaker nodes = NodeMaker.probing(opened.directory());
+      Optional<NixStore> shared = request.linkIdenticalFrom();
+      OtherStore other =
+          shared.isPresent() ? OtherStore.of(shared.get(), operation) : OtherStore.none();
       if (Files.isDirectory(targetStore, LinkOption.NOFOLLOW_LINKS)) {
         // An earlier call may have opened it to the builders' group already.
         nodes.close(targetStore);
@@ -127,6 +132,7 @@ final class LinuxCopySession implements CopySession {
                   targetStore.resolve(LinksCopier.NAME),
                   opened.links(),
                   opened.takenUp()),
+              other,
               ledger,
               operation);
       LinuxCopySession session =
@@ -155,6 +161,10 @@ final class LinuxCopySession implements CopySession {
       copier.copy(contents.rows(), progress);
       handled = byName(contents);
       links.copyRest(threads);
+      if (workspace.takenUp() && request.linkIdenticalFrom().isPresent()) {
+        // What an earlier call linked may be what this one linked to as well.
+        copier.recount();
+      }
     } catch (IOException e) {
       throw parts.fileSystem().failure(e, operation);
     }
@@ -267,6 +277,7 @@ final class LinuxCopySession implements CopySession {
   @Override
   public CopyReport report() {
     CopyLedger ledger = parts.ledger();
+    parts.other().note().ifPresent(ledger::note);
     if (gcLock.wasLost()) {
       ledger.note(
           "The program that kept Nix's garbage collector out was ended by someone: paths may have"
@@ -307,7 +318,7 @@ final class LinuxCopySession implements CopySession {
     copier.copy(added, progress);
     handled = rows;
     if (!removed.isEmpty()) {
-      links.dropUnproven();
+      links.dropUnproven(copier.recount());
     }
     links.copyRest(threads);
     if (!removed.isEmpty()) {

@@ -19,7 +19,9 @@ import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.linux.copy.destination.CopyWorkspace;
+import org.nixwsl.storage.linux.copy.destination.SharingChecks;
 import org.nixwsl.storage.linux.copy.destination.TargetChecks;
+import org.nixwsl.storage.linux.copy.share.OtherStore;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.StoreDatabase;
 import org.nixwsl.storage.linux.store.StoreRow;
@@ -64,8 +66,25 @@ public final class LinuxStoreHost implements StoreHost {
       throws IOException, InterruptedException {
     List<Problem> problems = new ArrayList<>();
     foreignOwner(request.source(), operation).ifPresent(problems::add);
-    problems.addAll(new TargetChecks(processes).refusals(request, measure, operation));
+    List<Problem> unlinkable = SharingChecks.refusals(request);
+    problems.addAll(unlinkable);
+    Measure need = unlinkable.isEmpty() ? unshared(request, measure, operation) : measure;
+    problems.addAll(new TargetChecks(processes).refusals(request, need, operation));
     return List.copyOf(problems);
+  }
+
+  /** What is left to be made when all is shared that can be: less than that does not do. */
+  private static Measure unshared(CopyRequest request, Measure all, Operation operation)
+      throws IOException {
+    Optional<NixStore> shared = request.linkIdenticalFrom();
+    if (shared.isEmpty() || all.narBytes() == 0) {
+      return all;
+    }
+    List<StoreRow> rows = StoreDatabase.of(request.source()).read(operation).rows();
+    long equal = OtherStore.of(shared.get(), operation).narBytesOf(rows);
+    double left = Math.max(0, 1 - (double) equal / all.narBytes());
+    return new Measure(
+        all.paths(), all.narBytes(), (long) (all.inodes() * left), (long) (all.diskBytes() * left));
   }
 
   @Override

@@ -22,10 +22,10 @@ import org.nixwsl.storage.core.run.StageProgress;
 import org.nixwsl.storage.linux.copy.destination.CopyWorkspace;
 import org.nixwsl.storage.linux.copy.destination.TargetFileSystem;
 import org.nixwsl.storage.linux.copy.destination.TreeRemoval;
+import org.nixwsl.storage.linux.copy.share.OtherStore;
 import org.nixwsl.storage.linux.copy.tree.InodeCounter;
 import org.nixwsl.storage.linux.copy.tree.LinkTable;
 import org.nixwsl.storage.linux.copy.tree.NodeMaker;
-import org.nixwsl.storage.linux.copy.tree.TreeWriter;
 import org.nixwsl.storage.linux.copy.tree.Workers;
 import org.nixwsl.storage.linux.store.DirectoryEntries;
 import org.nixwsl.storage.linux.store.FileFacts;
@@ -52,11 +52,11 @@ final class PathCopier {
    */
   private static final long BATCH_BYTES = 512L << 20;
 
+  private final Parts parts;
   private final Path sourceStore;
   private final Path targetStore;
   private final CopyWorkspace workspace;
   private final TargetFileSystem fileSystem;
-  private final NodeMaker nodes;
   private final LinkTable links;
   private final CopyLedger ledger;
   private final Operation operation;
@@ -67,11 +67,11 @@ final class PathCopier {
   private long pendingBytes;
 
   PathCopier(Parts parts, int threads) {
+    this.parts = parts;
     this.sourceStore = parts.sourceStore();
     this.targetStore = parts.targetStore();
     this.workspace = parts.workspace();
     this.fileSystem = parts.fileSystem();
-    this.nodes = parts.nodes();
     this.links = parts.links();
     this.ledger = parts.ledger();
     this.operation = parts.operation();
@@ -86,6 +86,7 @@ final class PathCopier {
       TargetFileSystem fileSystem,
       NodeMaker nodes,
       LinkTable links,
+      OtherStore other,
       CopyLedger ledger,
       Operation operation) {}
 
@@ -116,7 +117,7 @@ final class PathCopier {
             TreeRemoval.remove(entry);
           }
         });
-    links.dropUnproven(name -> false);
+    links.dropUnproven(name -> false, inodesSeen);
   }
 
   /** Copies rows that are not in the target yet; returns when they are on the device. */
@@ -155,8 +156,10 @@ final class PathCopier {
   /**
    * Counts inodes anew: a store path that was removed may have been the first of several with the
    * same inode.
+   *
+   * @return the inodes with several names in what is in the target
    */
-  void recount() throws IOException {
+  Set<Long> recount() throws IOException {
     Set<Long> inodesSeen = new HashSet<>();
     for (String link : ledger.extraLinks().keySet()) {
       inodesSeen.add(FileFacts.of(targetStore.resolve(link)).inode());
@@ -167,18 +170,17 @@ final class PathCopier {
       measured(walker, targetStore.resolve(name), path.getValue().hash(), inodesSeen)
           .ifPresent(counted -> ledger.copied(name, counted));
     }
+    return inodesSeen;
   }
 
   private void copyOne(StoreRow row, TreeWalker walker, StageProgress progress)
       throws IOException, InterruptedException {
     Path source = sourceStore.resolve(row.name());
     Path place = targetStore.resolve(privateName(row.name()));
-    TreeWriter writer = new TreeWriter(place, nodes, links, operation);
     try {
-      TreeWalker.Walk walk =
-          walker.walk(source, writer, operation, bytes -> progress.advance(bytes, 0));
       CopiedPath path =
-          new CopiedPath(walk.hash().orElseThrow(), walk.narSize(), walk.files(), writer.inodes());
+          new TreeCopier(parts, source, place, bytes -> progress.advance(bytes, 0))
+              .copy(Optional.of(row), walker);
       compare(row, path);
       progress.advance(0, 1);
       if (isBatchFull(row.name(), path) && sealing.tryLock()) {

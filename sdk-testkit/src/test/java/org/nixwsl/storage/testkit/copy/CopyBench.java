@@ -52,10 +52,14 @@ final class CopyBench {
   }
 
   static void inSession(NixStore source, NixStore target, InSession body) {
+    inSession(CopyRequest.of(source, target), body);
+  }
+
+  static void inSession(CopyRequest request, InSession body) {
     Operation.quiet(
         "copy",
         operation -> {
-          try (CopySession session = host().begin(CopyRequest.of(source, target), operation)) {
+          try (CopySession session = host().begin(request, operation)) {
             return operation.stage(
                 Stage.COPY,
                 progress -> {

@@ -112,7 +112,8 @@ public final class TargetChecks {
         : Optional.empty();
   }
 
-  private static boolean isBelow(Path path, Path above) throws IOException {
+  /** Whether a path is a directory or lies below it; by the keys, which see through bind mounts. */
+  static boolean isBelow(Path path, Path above) throws IOException {
     Object key = fileKey(above);
     for (@Nullable Path p = path; p != null; p = p.getParent()) {
       if (fileKey(p).equals(key)) {
@@ -156,25 +157,38 @@ public final class TargetChecks {
    * root write, and remove, where it leads.
    */
   private static Optional<Problem> writableByOthers(Path target, Path existing) throws IOException {
+    return changeableByOthers(existing, target)
+        .map(
+            p ->
+                Problem.of(
+                    ErrorCode.UNSUITABLE_FILE_SYSTEM,
+                    "Cannot copy a store to "
+                        + PathBytes.printable(target)
+                        + " as root: "
+                        + PathBytes.printable(p)
+                        + " can be changed by users who are not root.",
+                    "Name a directory that belongs to root, like all above it, and that only root"
+                        + " can write to."));
+  }
+
+  /**
+   * The nearest directory on the way to a path that users who are not root can change; none when
+   * the caller is not root.
+   *
+   * @param existing where to begin, without symlinks
+   * @param exclusive a directory that must not even be sticky
+   */
+  static Optional<Path> changeableByOthers(Path existing, Path exclusive) throws IOException {
     if (!Caller.isRoot()) {
       return Optional.empty();
     }
     for (@Nullable Path p = existing; p != null; p = p.getParent()) {
       FileFacts facts = FileFacts.of(p);
-      boolean sticky = (facts.permissions() & STICKY) != 0 && !p.equals(target);
+      boolean sticky = (facts.permissions() & STICKY) != 0 && !p.equals(exclusive);
       boolean group = (facts.permissions() & GROUP_WRITES) != 0 && facts.gid() != Caller.ROOT;
       boolean others = (facts.permissions() & OTHERS_WRITE) != 0;
       if (facts.directory() && (facts.uid() != Caller.ROOT || ((group || others) && !sticky))) {
-        return Optional.of(
-            Problem.of(
-                ErrorCode.UNSUITABLE_FILE_SYSTEM,
-                "Cannot copy a store to "
-                    + PathBytes.printable(target)
-                    + " as root: "
-                    + PathBytes.printable(p)
-                    + " can be changed by users who are not root.",
-                "Name a directory that belongs to root, like all above it, and that only root can"
-                    + " write to."));
+        return Optional.of(p);
       }
     }
     return Optional.empty();
@@ -222,7 +236,7 @@ public final class TargetChecks {
   }
 
   /** The directory itself or the nearest one above it that is there. */
-  private static Path deepestExisting(Path target) {
+  static Path deepestExisting(Path target) {
     Path path = target;
     while (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
       Path parent = path.getParent();

@@ -143,6 +143,13 @@ public final class LinkTable {
     inodes.putIfAbsent(facts.inode(), new Inode(entry.getFileName(), null, facts));
   }
 
+  /** The name that the source's {@code .links} has for a file of the source. */
+  public Optional<Path> nameInLinks(FileFacts facts) {
+    return facts.device() == device
+        ? Optional.ofNullable(inodes.get(facts.inode())).map(inode -> inode.linkName)
+        : Optional.empty();
+  }
+
   /** Names in {@code .links} that are not in the target, because no store path has their inode. */
   public List<Path> missingNames() {
     return inodes.values().stream()
@@ -214,15 +221,17 @@ public final class LinkTable {
    * removed. While nothing is copied only.
    *
    * @param keep names in {@code .links} that stay all the same
+   * @param inUse the inodes with several names of the store paths in the target; the number of
+   *     names alone would not do, as another store may share an inode
    */
-  public void dropUnproven(Predicate<Path> keep) throws IOException {
+  public void dropUnproven(Predicate<Path> keep, Set<Long> inUse) throws IOException {
     Set<Path> dropped = new HashSet<>();
     for (Path directory : List.of(targetLinks, spareAnchors)) {
       if (Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
         DirectoryEntries.each(
             directory,
             entry -> {
-              if (FileFacts.of(entry).links() == 1 && !keep.test(entry.getFileName())) {
+              if (!inUse.contains(FileFacts.of(entry).inode()) && !keep.test(entry.getFileName())) {
                 Files.delete(entry);
                 dropped.add(entry);
               }

@@ -173,11 +173,6 @@ public final class NodeMaker {
       }
     }
 
-    /** How many bytes came so far. */
-    long length() {
-      return length;
-    }
-
     /** Closes the file and gives it owner, mode and time. */
     @Override
     public void close() throws IOException {
