@@ -24,6 +24,17 @@ public interface CopyRequest {
   }
 
   /**
+   * Whether a copy that goes on where an earlier call stopped believes nothing of it; no when not
+   * said. All that is in the target already is then read from the device: contents are compared by
+   * their hash, modes, owners and times with the source, and what differs is copied again.
+   * Otherwise what the journal of the copy has is believed, if it still has the right size.
+   */
+  @Value.Default
+  default boolean paranoid() {
+    return false;
+  }
+
+  /**
    * The store of another instance on the file system of the target. Where a file there is identical
    * to one that is to be copied, the target gets a hard link to it instead of a file of its own:
    * the same type, mode, owner, group and time, and the same contents, which are compared byte for

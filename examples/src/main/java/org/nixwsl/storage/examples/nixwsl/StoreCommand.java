@@ -102,6 +102,12 @@ final class StoreCommand {
       @Option(names = "--no-reread", description = "Do not read the copy back from the device.")
           boolean noReread,
       @Option(
+              names = "--paranoid",
+              description =
+                  "Where an earlier call stopped, read and compare all that it copied instead of"
+                      + " believing its journal.")
+          boolean paranoid,
+      @Option(
               names = "--link-identical-from",
               paramLabel = "DIR",
               description =
@@ -118,6 +124,7 @@ final class StoreCommand {
                       .target(NixStore.ofRoot(target))
                       .threads(threads(threads))
                       .reread(!noReread)
+                      .paranoid(paranoid)
                       .linkIdenticalFrom(
                           Optional.ofNullable(linkIdenticalFrom).map(StoreCommand::storeAt))
                       .build(),

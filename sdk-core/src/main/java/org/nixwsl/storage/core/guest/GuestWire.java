@@ -78,7 +78,9 @@ final class GuestWire {
             "target",
             store(request.target()),
             "reread",
-            request.reread());
+            request.reread(),
+            "paranoid",
+            request.paranoid());
     request.threads().ifPresent(threads -> fields.put("threads", threads));
     request.linkIdenticalFrom().ifPresent(other -> fields.put("linkIdenticalFrom", store(other)));
     return fields;
@@ -89,7 +91,8 @@ final class GuestWire {
         CopyRequest.builder()
             .source(store(map(fields, "source")))
             .target(store(map(fields, "target")))
-            .reread(flag(fields, "reread"));
+            .reread(flag(fields, "reread"))
+            .paranoid(flag(fields, "paranoid"));
     threads(fields).ifPresent(request::threads);
     if (fields.containsKey("linkIdenticalFrom")) {
       request.linkIdenticalFrom(store(map(fields, "linkIdenticalFrom")));

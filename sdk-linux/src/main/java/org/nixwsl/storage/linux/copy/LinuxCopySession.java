@@ -156,8 +156,8 @@ final class LinuxCopySession implements CopySession {
     StoreContents contents = StoreDatabase.of(request.source()).read(operation);
     progress.expect(contents.narBytes(), contents.rows().size());
     try {
-      copier.takeUp();
       links.learn(threads);
+      copier.takeUp(request.paranoid());
       copier.copy(contents.rows(), progress);
       handled = byName(contents);
       links.copyRest(threads);

@@ -11,9 +11,12 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 import org.nixwsl.storage.core.io.DurableFiles;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.nar.NarHash;
@@ -22,6 +25,8 @@ import org.nixwsl.storage.core.run.StageProgress;
 import org.nixwsl.storage.linux.copy.destination.CopyWorkspace;
 import org.nixwsl.storage.linux.copy.destination.TargetFileSystem;
 import org.nixwsl.storage.linux.copy.destination.TreeRemoval;
+import org.nixwsl.storage.linux.copy.proof.CopyAudit;
+import org.nixwsl.storage.linux.copy.proof.DeviceHasher;
 import org.nixwsl.storage.linux.copy.share.OtherStore;
 import org.nixwsl.storage.linux.copy.tree.InodeCounter;
 import org.nixwsl.storage.linux.copy.tree.LinkTable;
@@ -93,9 +98,12 @@ final class PathCopier {
   /**
    * Makes what an earlier call left fit to go on: private names and final names without a line in
    * the journal are removed, the others are measured and taken as copied.
+   *
+   * @param audited whether the journal is not believed: what it has is read from the device and
+   *     compared, and removed if it differs
    */
-  void takeUp() throws IOException, InterruptedException {
-    Map<String, String> done = workspace.doneBefore();
+  void takeUp(boolean audited) throws IOException, InterruptedException {
+    Map<String, String> done = audited ? audited() : workspace.doneBefore();
     Set<Long> inodesSeen = new HashSet<>();
     TreeWalker walker = new TreeWalker();
     DirectoryEntries.each(
@@ -118,6 +126,45 @@ final class PathCopier {
           }
         });
     links.dropUnproven(name -> false, inodesSeen);
+  }
+
+  /** What the journal has and is as it should be. */
+  private Map<String, String> audited() throws IOException, InterruptedException {
+    List<Path> copies = new ArrayList<>();
+    List<Path> names = new ArrayList<>();
+    Map<String, String> done = workspace.doneBefore();
+    for (String name : done.keySet()) {
+      copies.add(targetStore.resolve(name));
+    }
+    Path targetLinks = targetStore.resolve(LinksCopier.NAME);
+    if (Files.isDirectory(targetLinks, LinkOption.NOFOLLOW_LINKS)) {
+      DirectoryEntries.each(targetLinks, names::add);
+    }
+    boolean direct = DeviceHasher.direct(workspace.journal());
+    Supplier<CopyAudit> auditor = () -> new CopyAudit(direct, links::anchorOf, operation);
+    // A name that is gone shows in the trees that should share its inode.
+    Workers.each(
+        names,
+        threads,
+        auditor,
+        (name, audit) -> {
+          if (!audit.isNamedRight(name)) {
+            TreeRemoval.remove(name);
+          }
+        });
+    Map<String, String> whole = new ConcurrentHashMap<>();
+    Workers.each(
+        copies,
+        threads,
+        auditor,
+        (copy, audit) -> {
+          String name = String.valueOf(copy.getFileName());
+          String hash = Objects.requireNonNull(done.get(name));
+          if (audit.isWhole(copy, sourceStore.resolve(name), NarHash.parse("sha256:" + hash))) {
+            whole.put(name, hash);
+          }
+        });
+    return whole;
   }
 
   /** Copies rows that are not in the target yet; returns when they are on the device. */

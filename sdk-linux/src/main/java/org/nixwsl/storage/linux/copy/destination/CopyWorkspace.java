@@ -211,6 +211,11 @@ public final class CopyWorkspace implements AutoCloseable {
     return takenUp;
   }
 
+  /** The journal, a file that is never empty. */
+  public Path journal() {
+    return directory.resolve(JOURNAL);
+  }
+
   /** A directory for files of ours that may come and go. */
   public Path directory() {
     return directory;

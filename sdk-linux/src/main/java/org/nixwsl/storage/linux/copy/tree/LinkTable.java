@@ -150,6 +150,11 @@ public final class LinkTable {
         : Optional.empty();
   }
 
+  /** The name in the target's {@code .links} that copies of a file of the source are links to. */
+  public Optional<Path> anchorOf(FileFacts facts) {
+    return nameInLinks(facts).map(targetLinks::resolve);
+  }
+
   /** Names in {@code .links} that are not in the target, because no store path has their inode. */
   public List<Path> missingNames() {
     return inodes.values().stream()
