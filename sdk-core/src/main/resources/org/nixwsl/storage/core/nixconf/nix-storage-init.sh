@@ -262,6 +262,15 @@ elif [ "$diskEpoch" -gt "$rootNext" ]; then
   behind=" after the root disk was restored"
 fi
 
+# Nix opens a database only where it can write, and says of every path that it is not valid else.
+# Activation too needs room on the root disk. The size is twice the file that SQLite writes first.
+room=/nix/var/nix/.nix-storage-probe
+rm -f -- "$room" 2> /dev/null
+(set -o noclobber && printf '%65536s' '' > "$room") 2> /dev/null
+hasRoom=$?
+rm -f -- "$room" 2> /dev/null
+[ "$hasRoom" = 0 ] || rescue "the root disk is full, or not writable: make room there"
+
 # Activation lets /sbin/init, /bin/sh and /etc of the root disk name this system. If the root disk
 # did not have it too, the instance could not start at all as soon as the disk is away.
 if [ ! -x "$system/activate" ] \

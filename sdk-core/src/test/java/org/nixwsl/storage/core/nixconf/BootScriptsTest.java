@@ -415,6 +415,16 @@ class BootScriptsTest {
   }
 
   @Test
+  void rescuesWhereNixFindsNoRoomOnTheRootDisk() throws IOException {
+    boot(MOUNTED);
+    assertThat(root.resolve("var/nix/.nix-storage-probe")).doesNotExist();
+    // Neither can be written there then, nor would Nix know any path.
+    Files.createDirectory(root.resolve("var/nix/.nix-storage-probe"));
+    Files.writeString(scratch.resolve("invalid"), "");
+    rescued(MOUNTED, "the root disk is full");
+  }
+
+  @Test
   void aBootNeedsNoCopyOfASystemThatTheRootDiskHas() throws IOException {
     fakeNix("exit 1");
     Files.createDirectories(root.resolve("var/nix/gcroots"));

@@ -1,117 +1,80 @@
 package org.nixwsl.storage.testkit.boot;
 
+import static org.nixwsl.storage.testkit.boot.BootImage.host;
+
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
-import java.util.Objects;
-import java.util.UUID;
-import org.nixwsl.storage.config.NixModuleSettings;
-import org.nixwsl.storage.core.nixconf.NixModuleRenderer;
+import java.util.stream.Stream;
 import org.nixwsl.storage.core.process.Command;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
-import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.testkit.ScratchDirectory;
-import org.nixwsl.storage.testkit.container.NixContainer;
-import org.testcontainers.containers.Container.ExecResult;
-import org.testcontainers.containers.wait.strategy.AbstractWaitStrategy;
 
 /**
  * A machine like WSL's: a shared tmpfs for its mounts, disks on loop devices, and instances that
- * are containers. All rows start from one image, whose root disk has been switched to the module,
- * and from one disk, to which Nix has copied a newer system. Root only; not thread-safe.
+ * are containers, each with a root disk of its own. Root only; not thread-safe, but several
+ * machines can run at a time.
  */
 final class BootMachine implements AutoCloseable {
-  static final UUID DISK = UUID.fromString("c3b0f0de-9f6a-4f3e-8a52-1f8c0a6c9d01");
-  private static final UUID ID = UUID.fromString("6f1d5b1e-0c0a-4d0e-9a77-3a1f0d7c2b10");
+  private static final String NOTHING = ":";
 
-  /**
-   * Long enough for a disk that comes five seconds late; shorter than in the field, to save time.
-   */
-  static final int WAIT_SECONDS = 7;
-
+  private final BootImage image;
   private final ScratchDirectory work;
-  private final Deque<NixContainer> instances = new ArrayDeque<>();
+  private final Deque<Instance> instances = new ArrayDeque<>();
   private final Map<String, Path> attached = new LinkedHashMap<>();
-  private final String image;
-  private int disks;
+  private int files;
 
-  BootMachine() throws Exception {
+  BootMachine(BootImage image) throws IOException {
+    this.image = image;
     work = ScratchDirectory.in(Path.of("/var/tmp"), "nixwsl-boot-");
-    image = "nixwsl-boot-table:" + ProcessHandle.current().pid();
-    try {
-      prepare();
-    } catch (Exception | Error e) {
-      close();
-      throw e;
-    }
+    Files.createDirectory(share());
+    host("mount", "-t", "tmpfs", "wsl", share().toString());
+    host("mount", "--make-shared", share().toString());
   }
 
-  private void prepare() throws Exception {
-    Path share = Files.createDirectory(work.path().resolve("wsl"));
-    host("mount", "-t", "tmpfs", "wsl", share.toString());
-    host("mount", "--make-shared", share.toString());
-    Files.writeString(
-        work.path().resolve("nix-storage.nix"),
-        new NixModuleRenderer()
-            .render(
-                NixModuleSettings.builder()
-                    .instance(InstanceName.of("main"))
-                    .storageId(ID)
-                    .fileSystemUuid(DISK)
-                    .waitSeconds(WAIT_SECONDS)
-                    .build()));
-    Files.copy(
-        Path.of("../sdk-core/src/test/resources/org/nixwsl/storage/core/nixconf/stub.nix"),
-        work.path().resolve("stub.nix"));
-    for (String name : new String[] {"mini-nixos.nix", "prepare.sh"}) {
-      Files.writeString(work.path().resolve(name), resource(name));
-    }
-    try (NixContainer builder = new NixContainer().sharing(work.path(), "/work")) {
-      builder.start();
-      inside(builder, "bash /work/prepare.sh");
-      host("docker", "commit", builder.getContainerId(), image);
-    }
-    Path tree = Files.createDirectories(work.path().resolve("tree"));
-    Files.move(work.path().resolve("disk/nix"), tree.resolve("main"));
-    Files.writeString(tree.resolve("main/.nix-storage-id"), ID + "\n");
-    host("truncate", "-s", "64M", pristine().toString());
-    host("mkfs.ext4", "-q", "-U", DISK.toString(), "-d", tree.toString(), pristine().toString());
-  }
-
-  /** A new copy of the disk, attached as the loop device whose name is the answer. */
-  String attach() throws IOException {
-    Path file = work.path().resolve("disk" + ++disks + ".img");
-    host("cp", "--sparse=always", pristine().toString(), file.toString());
-    String device = host("losetup", "--find", "--show", file.toString()).strip();
-    attached.put(device, file);
-    return device;
-  }
-
-  /** The file that says which store path each system is. */
-  Path systems() {
-    return work.path().resolve("systems");
-  }
-
-  Path work() {
-    return work.path();
+  /** What is {@code /mnt/wsl} in every instance. */
+  Path share() {
+    return work.path().resolve("wsl");
   }
 
   /** Where WSL mounts the disk, in every instance. */
   Path mountPoint() {
-    return work.path().resolve("wsl/nixstorage");
+    return share().resolve("nixstorage");
+  }
+
+  /** Words of shell that are the store path of a system. */
+  String system(String name) {
+    return "\"$(. " + image.systems() + "; echo $" + name + ")\"";
+  }
+
+  /** A new copy of the shared disk, attached as the loop device whose name is the answer. */
+  String attach() throws IOException {
+    Path file = file();
+    host("cp", "--sparse=always", image.disk().toString(), file.toString());
+    return attach(file);
+  }
+
+  /** A new copy, mounted where WSL mounts it. */
+  String mounted() throws IOException {
+    String device = attach();
+    mount(device, "rw");
+    return device;
   }
 
   void mount(String device, String options) throws IOException {
     Files.createDirectories(mountPoint());
     host("mount", "-t", "ext4", "-o", options, device, mountPoint().toString());
+  }
+
+  void unmount() {
+    host("umount", mountPoint().toString());
   }
 
   /** Changes the disk while no instance uses it. */
@@ -122,75 +85,83 @@ final class BootMachine implements AutoCloseable {
     host("umount", there.toString());
   }
 
-  /** An instance that has started; its PID 1 may still wait for the disk. */
-  NixContainer instance(String device, String preparation) {
-    String node = device.isEmpty() ? ":" : node(device);
-    // Once in the life of the root disk, before its first start; the nodes anew at each start. WSL
-    // starts PID 1 with one variable, and no PATH.
-    String start =
-        node
-            + "; if [ ! -e /etc/prepared ]; then . /etc/test-systems; touch /etc/prepared; "
-            + preparation
-            + "; fi; exec env -i container=docker /sbin/instance-init";
-    NixContainer instance =
-        new NixContainer(image)
-            .sharingMounts(work.path().resolve("wsl"), "/mnt/wsl")
-            .withCommand("bash", "-c", start);
-    instance.waitingFor(
-        new AbstractWaitStrategy() {
-          @Override
-          protected void waitUntilReady() {
-            // A row looks at the boot itself.
+  /** A backup of a disk that nothing has mounted any more. */
+  Path backup(String device) throws IOException {
+    unused(device);
+    Path file = file();
+    host("dd", "if=" + device, "of=" + file, "bs=1M", "status=none");
+    return file;
+  }
+
+  void restore(Path backup, String device) {
+    unused(device);
+    host("dd", "if=" + backup, "of=" + device, "bs=1M", "conv=fsync", "status=none");
+  }
+
+  /**
+   * The mounts of an instance that was killed go a little later. e2fsck opens a device for itself
+   * alone, and on the way says that the file system is whole.
+   */
+  private static void unused(String device) {
+    Command check = Command.of("e2fsck", "-p", device);
+    Operation.quiet(
+        "wait for " + device,
+        operation -> {
+          String what = device + " is in use no more";
+          if (!operation.await(
+              what,
+              Duration.ofSeconds(20),
+              () -> new ProcessRunner().run(check, operation).exitCode() <= 1)) {
+            throw new AssertionError("not so after 20 s: " + what);
           }
+          return what;
         });
-    instance.start();
+  }
+
+  /** An instance with a new root disk, started; its PID 1 may still wait for the disk. */
+  Instance instance(String device) throws IOException {
+    return instance(device, NOTHING);
+  }
+
+  /**
+   * The same, after a change of its root disk.
+   *
+   * @param device the shared disk's, or empty when no device is attached
+   * @param preparation a script, run once, which finds the systems as variables
+   */
+  Instance instance(String device, String preparation) throws IOException {
+    Path root = file();
+    host("truncate", "-s", "24M", root.toString());
+    host("mkfs.ext4", "-q", root.toString());
+    Instance instance = new Instance(image.name(), share(), attach(root), device, preparation);
     instances.push(instance);
     return instance;
   }
 
-  /** The command that shows a device inside: WSL's instances have all of them. */
-  static String node(String device) {
-    return "mknod " + device + " b 7 " + device.replaceAll("\\D", "");
+  /** What is mounted in WSL's share, as an instance has to see it; each mount once. */
+  List<String> mounts() throws IOException {
+    String share = share().toString();
+    return mountPoints().stream()
+        .filter(point -> point.equals(share) || point.startsWith(share + "/"))
+        .map(point -> "/mnt/wsl" + point.substring(share.length()))
+        .sorted()
+        .toList();
   }
 
-  /** Waits until the boot is over, and says how it went. */
-  static Map<String, String> facts(NixContainer instance) throws Exception {
-    Map<String, String> facts = new LinkedHashMap<>();
-    for (String line : inside(instance, resource("facts.sh")).lines().toList()) {
-      int equals = line.indexOf('=');
-      if (equals > 0) {
-        facts.put(line.substring(0, equals), line.substring(equals + 1));
-      }
+  private static List<String> mountPoints() throws IOException {
+    try (Stream<String> lines = Files.lines(Path.of("/proc/self/mountinfo"))) {
+      return lines.map(line -> line.split(" ", -1)[4]).toList();
     }
-    return facts;
   }
 
-  static void terminate(NixContainer instance) {
-    host("docker", "kill", instance.getContainerId());
-    host("docker", "wait", instance.getContainerId());
+  private Path file() {
+    return work.path().resolve("disk" + ++files + ".img");
   }
 
-  static void restart(NixContainer instance) {
-    terminate(instance);
-    host("docker", "start", instance.getContainerId());
-  }
-
-  static String inside(NixContainer instance, String script) throws Exception {
-    ExecResult result = instance.execInContainer("bash", "-c", script);
-    if (result.getExitCode() != 0) {
-      throw new AssertionError(
-          script + "\n" + result.getExitCode() + ": " + result.getStdout() + result.getStderr());
-    }
-    return result.getStdout();
-  }
-
-  static String host(String... argv) {
-    return Operation.quiet(
-        String.join(" ", argv),
-        operation ->
-            new ProcessRunner()
-                .runOk(Command.of(argv).within(Duration.ofMinutes(2)), operation)
-                .text());
+  private String attach(Path file) {
+    String device = host("losetup", "--find", "--show", file.toString()).strip();
+    attached.put(device, file);
+    return device;
   }
 
   /** What one row left: instances first, then mounts, then disks. */
@@ -198,17 +169,11 @@ final class BootMachine implements AutoCloseable {
     while (!instances.isEmpty()) {
       instances.pop().close();
     }
-    while (Files.readString(Path.of("/proc/self/mountinfo"))
-        .contains(" " + work.path() + "/wsl/")) {
-      String table = Files.readString(Path.of("/proc/self/mountinfo"));
-      String last = "";
-      for (String line : table.lines().toList()) {
-        String point = line.split(" ", -1)[4];
-        if (point.startsWith(work.path() + "/wsl/")) {
-          last = point;
-        }
+    List<String> points = mountPoints();
+    for (int i = points.size() - 1; i >= 0; i--) {
+      if (points.get(i).startsWith(share() + "/")) {
+        host("umount", points.get(i));
       }
-      host("umount", last);
     }
     for (Map.Entry<String, Path> disk : attached.entrySet()) {
       host("losetup", "--detach", disk.getKey());
@@ -217,23 +182,10 @@ final class BootMachine implements AutoCloseable {
     attached.clear();
   }
 
-  private Path pristine() {
-    return work.path().resolve("pristine.img");
-  }
-
-  private static String resource(String name) throws IOException {
-    try (InputStream in = BootMachine.class.getResourceAsStream(name)) {
-      return new String(Objects.requireNonNull(in, name).readAllBytes(), StandardCharsets.UTF_8);
-    }
-  }
-
   @Override
   public void close() throws IOException {
     clear();
-    host("docker", "image", "rm", "--force", image);
-    if (Files.readString(Path.of("/proc/self/mountinfo")).contains(work.path() + "/wsl ")) {
-      host("umount", work.path().resolve("wsl").toString());
-    }
+    host("umount", share().toString());
     work.close();
   }
 }

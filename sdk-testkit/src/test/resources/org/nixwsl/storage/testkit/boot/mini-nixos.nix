@@ -1,27 +1,24 @@
 # As much of NixOS and of NixOS-WSL as a boot needs, around the rendered module, built by Nix itself:
 # systems with an activation script, units, a systemd, and a stand-in for NixOS-WSL's shim. All that
 # a system runs before systemd lies in its own closure, so that it is missed where the closure is.
-{ name, withModule ? true, broken ? false }:
+{ name, module ? ./nix-storage.nix, withModule ? true, broken ? false }:
 let
   build = name: script: attrs: derivation ({
     inherit name script;
     system = builtins.currentSystem;
     builder = "/bin/bash";
-    args = [ "-ec" "PATH=/usr/bin:/bin; eval \"$script\"" ];
+    args = [ "-ec" "PATH=/usr/bin:/bin:/usr/sbin:/sbin; eval \"$script\"" ];
   } // attrs);
   executable = fileName: text: build fileName "printf %s \"$text\" > $out; chmod 755 $out" { inherit text; };
 
   bash = build "bash" "mkdir -p $out/bin; cp -L /bin/bash $out/bin/bash" { };
   # Links to the programs of the image: other ones in each system, gone where the system is not.
-  # A container's root has no UUID; a file of the test says one.
   tools = build "tools-${name}" ''
     mkdir -p $out/bin
-    for tool in cat cp date echo findmnt flock grep kill ln ls mkdir mkfifo mknod mount mountpoint mv nix nix-env \
+    for tool in blkid cat cp date echo findmnt flock grep kill ln ls mkdir mkfifo mknod mount mountpoint mv nix nix-env \
       nix-store readlink rm sed sha256sum sleep stat sync systemctl timeout touch true umount unshare; do
       ln -s "$(type -P $tool)" $out/bin/$tool
     done
-    printf '#!/bin/sh\n[ "$1" != -p ] || exec cat /etc/test-root-uuid\nexec /sbin/blkid "$@"\n' > $out/bin/blkid
-    chmod 755 $out/bin/blkid
   '' { };
   pkgs = {
     runtimeShell = "${bash}/bin/bash";
@@ -46,15 +43,14 @@ let
     text = "#!${bash}/bin/bash\n${if broken then "exit 1" else "exec /lib/systemd/systemd \"$@\""}\n";
   };
 
-  module = (import ./stub.nix {
-    module = ./nix-storage.nix;
-    inherit pkgs;
+  rendered = (import ./stub.nix {
+    inherit module pkgs;
     utils = shim;
     nixPackage = tools;
   }).rendered;
   plainShim = "ln -sfn ${shim}/bin/systemd-shim /sbin/init\n";
   steps = if withModule
-    then builtins.mapAttrs (_: step: if builtins.isString step then step else step.text) module.system.activationScripts
+    then builtins.mapAttrs (_: step: if builtins.isString step then step else step.text) rendered.system.activationScripts
     else { shimSystemd = plainShim; };
   # In NixOS's order, with links that its own steps make.
   links = ''
@@ -75,8 +71,8 @@ let
   lines = section: attrs: "[${section}]\n" + builtins.concatStringsSep "" (builtins.concatLists (map
     (key: map (value: "${key}=${if value == true then "yes" else toString value}\n") (if builtins.isList attrs.${key} then attrs.${key} else [ attrs.${key} ]))
     (builtins.attrNames attrs)));
-  guard = module.systemd.services.nix-storage-share-guard;
-  bootLoader = if withModule then "${module.system.build.installBootLoader}" else "${tools}/bin/true";
+  guard = rendered.systemd.services.nix-storage-share-guard;
+  bootLoader = if withModule then "${rendered.system.build.installBootLoader}" else "${tools}/bin/true";
 in
 build "nixos-system-${name}" ''
   mkdir -p $out/bin $out/etc/systemd/system
@@ -101,8 +97,8 @@ build "nixos-system-${name}" ''
     case $1 in switch | boot) ${bootLoader} @out@ || exit 1 ;; esac
     case $1 in switch | test) NIXOS_ACTION=$1 @out@/activate || exit 2; systemctl daemon-reload ;; esac
   '';
-  command = if withModule then builtins.head module.environment.systemPackages else "";
-  daemon = if withModule then lines "Unit" module.systemd.services.nix-daemon.unitConfig else "";
+  command = if withModule then builtins.head rendered.environment.systemPackages else "";
+  daemon = if withModule then lines "Unit" rendered.systemd.services.nix-daemon.unitConfig else "";
   guard = if withModule then lines "Unit" guard.unitConfig + lines "Service" guard.serviceConfig else "";
-  extra = if withModule then module.system.extraSystemBuilderCmds else "";
+  extra = if withModule then rendered.system.extraSystemBuilderCmds else "";
 }

@@ -9,12 +9,16 @@ second=$(build --argstr name second)
 old=$(build --argstr name old --arg withModule false)
 broken=$(build --argstr name broken --arg broken true)
 third=$(build --argstr name third)
+peer=$(build --argstr name peer --arg module ./nix-storage-peer.nix)
 profile=/nix/var/nix/profiles/system
 
-# The shared disk: what Nix itself copies there, with a profile of the newest system.
-for system in "$second" "$broken" "$old" "$third"; do nix copy --no-check-sigs --to /work/disk "$system"; done
-nix-env --store /work/disk --profile "/work/disk$profile" --set "$second"
-echo shared-disk > /work/disk/nix/var/where
+# The shared disk: what Nix itself copies there, with a profile of the newest system; beside it the
+# directory of another instance.
+for system in "$second" "$broken" "$old" "$third"; do nix copy --no-check-sigs --to /work/main "$system"; done
+nix-env --store /work/main --profile "/work/main$profile" --set "$second"
+nix copy --no-check-sigs --to /work/peer "$peer"
+nix-env --store /work/peer --profile "/work/peer$profile" --set "$peer"
+for instance in main peer; do echo "disk-$instance" > "/work/$instance/nix/var/where"; done
 
 # The root disk: the older system and its hook; of the disk's systems those that were switched to.
 nix-env --profile $profile --set "$first"
@@ -22,11 +26,11 @@ rm -f /nix/var/nix/gcroots/auto/*
 ln -s "$second" /nix/var/nix/gcroots/second
 ln -s "$broken" /nix/var/nix/gcroots/broken
 ln -s "$old" /nix/var/nix/gcroots/old
+ln -s "$peer" /nix/var/nix/gcroots/peer
 nix-store --gc > /dev/null 2>&1
 if nix-store --check-validity "$third" 2> /dev/null; then echo "the third system is still there" >&2; exit 1; fi
 echo root-disk > /nix/var/where
-echo 1f7d6f0e-7d0e-4c53-8a65-2b1d35a8a001 > /etc/test-root-uuid
 echo armed > /etc/nix-storage.armed
 "$first/activate"
-printf '%s\n' "first=$first" "second=$second" "old=$old" "broken=$broken" "third=$third" > /etc/test-systems
+printf '%s\n' "first=$first" "second=$second" "old=$old" "broken=$broken" "third=$third" "peer=$peer" > /etc/test-systems
 cp /etc/test-systems /work/systems
