@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 
 /**
  * The rows that were looked at, and where they are not as expected. Each row is checked for what
@@ -17,7 +18,8 @@ import java.util.TreeSet;
 final class BootTable {
   private static final Set<String> REPORT =
       Set.of("version", "decision", "reason", "findings", "source", "storageId");
-  private static final String LINE = "%-8s %-52s %-8s %-8s %-7s %s";
+  private static final Pattern STORE = Pattern.compile("/nix/store/[0-9a-z]{32}-");
+  private static final String LINE = "%-9s %-68s %-8s %-8s %-7s %s";
 
   private final List<String> lines = Collections.synchronizedList(new ArrayList<>());
   private final List<String> deviations = Collections.synchronizedList(new ArrayList<>());
@@ -78,7 +80,9 @@ final class BootTable {
 
   private void add(
       String about, String name, String expected, String got, String system, String reason) {
-    lines.add(String.format(LINE, about, name, expected, got, system, reason));
+    lines.add(
+        String.format(
+            LINE, about, STORE.matcher(name).replaceAll(""), expected, got, system, reason));
     invariants.addAll(about.isEmpty() ? List.of() : List.of(about.split(" ", -1)));
     if (!expected.equals(got)) {
       deviations.add(name + ": expected " + expected + ", got " + got + " (" + reason + ")");

@@ -63,7 +63,9 @@ class BootTableTest {
                 (machine, table) -> new RestoreRows(machine, table).disks(),
                 (machine, table) -> new RestoreRows(machine, table).roots(),
                 (machine, table) -> new RestoreRows(machine, table).fullRoots(),
-                (machine, table) -> new KillRows(machine, table).atAnyMoment()));
+                (machine, table) -> new KillRows(machine, table).atAnyMoment(),
+                (machine, table) -> new KillRows(machine, table).inASwitch(),
+                (machine, table) -> new KillRows(machine, table).inABoot()));
     assertThat(tables.stream().flatMap(table -> table.invariants().stream()).distinct())
         .containsExactlyInAnyOrder(
             "B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B9", "B10", "B11");

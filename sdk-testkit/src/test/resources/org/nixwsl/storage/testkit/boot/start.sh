@@ -26,4 +26,6 @@ if [ ! -e /etc/prepared ]; then
   touch /etc/prepared
   @preparation@
 fi
-exec env -i container=docker /sbin/instance-init
+set -- env -i container=docker
+if [ -e /mnt/wsl/.steps/stop-at ]; then set -- "$@" BASH_ENV=/mnt/wsl/.steps/step.sh; fi
+exec "$@" /sbin/instance-init
