@@ -4,14 +4,17 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import org.immutables.value.Value;
 
-/** A copy of a whole store into an empty place. */
+/** A copy of a whole store into an empty place, or onto an earlier copy of it. */
 @Value.Immutable
 @ValueStyle
 public interface CopyRequest {
   /** The store to read. It is never written to. */
   NixStore source();
 
-  /** Where to. The directory is made when it is not there; it must not hold another store. */
+  /**
+   * Where to. The directory is made when it is not there; it must not hold another store, unless
+   * {@link #update} is said.
+   */
   NixStore target();
 
   /** How many threads copy; chosen by the SDK when not said. At least 1. */
@@ -21,6 +24,27 @@ public interface CopyRequest {
   @Value.Default
   default boolean reread() {
     return true;
+  }
+
+  /**
+   * Whether the target may be a store that an earlier copy finished, and that no instance uses yet;
+   * no when not said. It is brought to what the source is now: store paths that both have with the
+   * same hash stay, new ones are copied, and profiles, roots and database are renewed. It ends as a
+   * fresh copy would, save that hard links which Nix made between files since are not made.
+   *
+   * <p>Nothing of the old store is deleted: its state, and the store paths that the source has not
+   * or has with another hash, are moved to {@code .nixwsl/trash/NAME-NUMBER} beside the target, or
+   * in it when it is the top of a file system, for you to delete. The first thing that goes there
+   * is the old database, after all that is new was copied; from then on the target is no store
+   * until the call is done. A call that was cut short is gone on with as any copy, by the next
+   * call.
+   *
+   * <p>What the target has is believed to be what its database says, until it is read back at the
+   * end; with {@link #paranoid} it is read and compared first.
+   */
+  @Value.Default
+  default boolean update() {
+    return false;
   }
 
   /**

@@ -102,6 +102,12 @@ final class StoreCommand {
       @Option(names = "--no-reread", description = "Do not read the copy back from the device.")
           boolean noReread,
       @Option(
+              names = "--update",
+              description =
+                  "Bring a finished copy in DST, which no instance uses, to what SRC is now. What"
+                      + " SRC has not is moved to .nixwsl/trash.")
+          boolean update,
+      @Option(
               names = "--paranoid",
               description =
                   "Where an earlier call stopped, read and compare all that it copied instead of"
@@ -124,6 +130,7 @@ final class StoreCommand {
                       .target(NixStore.ofRoot(target))
                       .threads(threads(threads))
                       .reread(!noReread)
+                      .update(update)
                       .paranoid(paranoid)
                       .linkIdenticalFrom(
                           Optional.ofNullable(linkIdenticalFrom).map(StoreCommand::storeAt))

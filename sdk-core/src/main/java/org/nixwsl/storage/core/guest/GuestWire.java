@@ -79,6 +79,8 @@ final class GuestWire {
             store(request.target()),
             "reread",
             request.reread(),
+            "update",
+            request.update(),
             "paranoid",
             request.paranoid());
     request.threads().ifPresent(threads -> fields.put("threads", threads));
@@ -92,6 +94,7 @@ final class GuestWire {
             .source(store(map(fields, "source")))
             .target(store(map(fields, "target")))
             .reread(flag(fields, "reread"))
+            .update(flag(fields, "update"))
             .paranoid(flag(fields, "paranoid"));
     threads(fields).ifPresent(request::threads);
     if (fields.containsKey("linkIdenticalFrom")) {

@@ -64,6 +64,7 @@ class GuestTest {
       CopyRequest.builder()
           .source(STORE)
           .target(new NixStore(Path.of("/mnt/wsl/x/y")))
+          .update(true)
           .paranoid(true)
           .linkIdenticalFrom(new NixStore(Path.of("/mnt/wsl/x/z")))
           .build();

@@ -15,6 +15,7 @@ import java.util.Set;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.nar.NarHash;
 import org.nixwsl.storage.core.nar.NixBase32;
+import org.nixwsl.storage.linux.copy.destination.TreeRemoval;
 import org.nixwsl.storage.linux.copy.tree.Workers;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.TreeWalker;
@@ -97,6 +98,15 @@ final class LinksCopier {
     parts
         .links()
         .dropUnproven(name -> parts.ledger().extraLinks().containsKey(NAME + "/" + name), inUse);
+  }
+
+  /** Removes what an earlier call copied and the source has not any more. */
+  void dropUnknown() throws IOException {
+    if (Files.isDirectory(source, LinkOption.NOFOLLOW_LINKS)) {
+      parts.links().dropUnknown();
+    } else {
+      TreeRemoval.remove(target);
+    }
   }
 
   /** Copies the names that no store path brought; returns when they are on the device. */

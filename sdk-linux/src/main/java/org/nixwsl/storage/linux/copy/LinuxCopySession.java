@@ -7,6 +7,8 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -50,6 +52,10 @@ import org.nixwsl.storage.store.NixStore;
 final class LinuxCopySession implements CopySession {
   /** A store that still changes after that many looks is in use. */
   private static final int ROUNDS = 5;
+
+  /** What an update leaves where it is in the target. */
+  private static final Set<String> KEPT_IN_PLACE =
+      Set.of("store", "lost+found", CopyWorkspace.DIRECTORY, CopyWorkspace.HOME);
 
   /** The mode of a directory that we made and did not finish. */
   private static final int PRIVATE = 0700;
@@ -105,7 +111,7 @@ final class LinuxCopySession implements CopySession {
       if (!gcLock.held()) {
         ledger.note("Nix's garbage collector was not kept out: " + gcLock.note() + ".");
       }
-      opened = CopyWorkspace.open(request);
+      opened = CopyWorkspace.open(request, operation);
       NixStore target = request.target();
       Path targetStore = target.storeDirectory();
       TargetFileSystem fileSystem = new TargetFileSystem(processes, target.directory());
@@ -158,8 +164,14 @@ final class LinuxCopySession implements CopySession {
     try {
       links.learn(threads);
       copier.takeUp(request.paranoid());
-      copier.copy(contents.rows(), progress);
-      handled = byName(contents);
+      if (workspace.takenUp()) {
+        links.dropUnknown();
+      }
+      // Until the old database is out of the way, no store path that it may have is touched.
+      Set<String> put = copier.copy(contents.rows(), !workspace.updates(), progress);
+      Map<String, StoreRow> rows = new HashMap<>(byName(contents));
+      rows.keySet().removeAll(put);
+      handled = rows;
       links.copyRest(threads);
       if (workspace.takenUp() && request.linkIdenticalFrom().isPresent()) {
         // What an earlier call linked may be what this one linked to as well.
@@ -189,6 +201,9 @@ final class LinuxCopySession implements CopySession {
 
   private void copyStateAndDatabase(StageProgress progress)
       throws IOException, InterruptedException {
+    if (workspace.updates()) {
+      retireState();
+    }
     Path source = request.source().directory();
     StateCopier state =
         new StateCopier(
@@ -233,6 +248,24 @@ final class LinuxCopySession implements CopySession {
     parts.fileSystem().sync(operation);
   }
 
+  /**
+   * Takes all that is not store paths out of a store that is updated: from here on the target is no
+   * store, until the new database is there.
+   */
+  private void retireState() throws IOException {
+    List<Path> retired = new ArrayList<>();
+    DirectoryEntries.each(
+        request.target().directory(),
+        entry -> {
+          if (!KEPT_IN_PLACE.contains(PathBytes.printable(PathBytes.ofName(entry)))) {
+            retired.add(entry);
+          }
+        });
+    for (Path entry : retired) {
+      workspace.discard(entry);
+    }
+  }
+
   /** Copies what is there now; whether nothing changed meanwhile. */
   private boolean round(StateCopier state, DatabaseCopier database, StageProgress progress)
       throws IOException, InterruptedException {
@@ -250,7 +283,8 @@ final class LinuxCopySession implements CopySession {
   @Override
   public void prove(StageProgress progress) throws IOException, InterruptedException {
     long start = ticker.nanos();
-    new TargetProof(request.target(), parts.ledger(), processes, operation).run(progress);
+    new TargetProof(request.target(), workspace, parts.ledger(), processes, operation)
+        .run(progress);
     rereading = rereading.plusNanos(ticker.nanos() - start);
   }
 
@@ -278,6 +312,14 @@ final class LinuxCopySession implements CopySession {
   public CopyReport report() {
     CopyLedger ledger = parts.ledger();
     parts.other().note().ifPresent(ledger::note);
+    workspace
+        .trash()
+        .ifPresent(
+            trash ->
+                ledger.note(
+                    "What the target had and the source has not lies in "
+                        + PathBytes.printable(trash)
+                        + "; delete it when you need it no more."));
     if (gcLock.wasLost()) {
       ledger.note(
           "The program that kept Nix's garbage collector out was ended by someone: paths may have"
@@ -308,6 +350,8 @@ final class LinuxCopySession implements CopySession {
     List<StoreRow> added =
         rows.values().stream().filter(row -> !row.equals(handled.get(row.name()))).toList();
     Set<String> removed = new HashSet<>(handled.keySet());
+    // Also what an earlier call copied and the source has not any more.
+    removed.addAll(parts.ledger().copied().keySet());
     removed.removeAll(rows.keySet());
     added.stream().map(StoreRow::name).filter(handled::containsKey).forEach(removed::add);
     if (added.isEmpty() && removed.isEmpty()) {
@@ -315,7 +359,7 @@ final class LinuxCopySession implements CopySession {
     }
     copier.remove(removed);
     links.learn(threads);
-    copier.copy(added, progress);
+    copier.copy(added, true, progress);
     handled = rows;
     if (!removed.isEmpty()) {
       links.dropUnproven(copier.recount());

@@ -16,6 +16,7 @@ import org.nixwsl.storage.core.platform.StoreHost;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.Ticker;
+import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.linux.copy.destination.CopyWorkspace;
@@ -23,6 +24,8 @@ import org.nixwsl.storage.linux.copy.destination.SharingChecks;
 import org.nixwsl.storage.linux.copy.destination.TargetChecks;
 import org.nixwsl.storage.linux.copy.share.OtherStore;
 import org.nixwsl.storage.linux.store.FileFacts;
+import org.nixwsl.storage.linux.store.NixLock;
+import org.nixwsl.storage.linux.store.NixLocks;
 import org.nixwsl.storage.linux.store.StoreDatabase;
 import org.nixwsl.storage.linux.store.StoreRow;
 import org.nixwsl.storage.linux.store.TreeSink;
@@ -99,6 +102,9 @@ public final class LinuxStoreHost implements StoreHost {
       }
       throw TargetChecks.asException(problems.get(0));
     }
+    if (request.update()) {
+      requireUnused(request.target(), operation);
+    }
     int threads = request.threads().orElse(defaultThreads());
     return LinuxCopySession.open(request, threads, processes, ticker, operation);
   }
@@ -122,6 +128,23 @@ public final class LinuxStoreHost implements StoreHost {
       }
     }
     return refusals(request, measure(request.source(), operation), operation);
+  }
+
+  /** A store that is updated is taken apart: nobody may have it open. */
+  private void requireUnused(NixStore target, Operation operation)
+      throws IOException, InterruptedException {
+    try (NixLock lock = new NixLocks(processes).bigLockExclusive(target, operation)) {
+      if (lock.outcome() == NixLocks.Outcome.BUSY) {
+        throw new ConflictException(
+            Problem.of(
+                    ErrorCode.STORE_IN_USE,
+                    "Cannot update "
+                        + PathBytes.printable(target.directory())
+                        + ": Nix has it open.",
+                    "Stop the Nix that works there and call again.")
+                .mayGoAway());
+      }
+    }
   }
 
   private static int defaultThreads() {

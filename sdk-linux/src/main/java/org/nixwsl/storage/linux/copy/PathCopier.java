@@ -121,8 +121,10 @@ final class PathCopier {
                   : measured(walker, entry, NarHash.parse("sha256:" + hash), inodesSeen);
           if (whole.isPresent()) {
             ledger.copied(name, whole.get());
-          } else {
+          } else if (name.startsWith(PRIVATE_PREFIX)) {
             TreeRemoval.remove(entry);
+          } else {
+            workspace.discard(entry);
           }
         });
     links.dropUnproven(name -> false, inodesSeen);
@@ -167,14 +169,25 @@ final class PathCopier {
     return whole;
   }
 
-  /** Copies rows that are not in the target yet; returns when they are on the device. */
-  void copy(List<StoreRow> rows, StageProgress progress) throws IOException, InterruptedException {
+  /**
+   * Copies rows that are not in the target yet; returns when they are on the device.
+   *
+   * @param replacing whether what the target has of an earlier state of a row makes room
+   * @return the names of rows that were put off because it does not
+   */
+  Set<String> copy(List<StoreRow> rows, boolean replacing, StageProgress progress)
+      throws IOException, InterruptedException {
+    Set<String> putOff = new HashSet<>();
     List<StoreRow> work = new ArrayList<>();
     for (StoreRow row : rows) {
       CopiedPath before = ledger.copied().get(row.name());
       if (before != null && isOf(row, before)) {
         compare(row, before);
         progress.advance(before.narBytes(), 1);
+        continue;
+      }
+      if (before != null && !replacing) {
+        putOff.add(row.name());
         continue;
       }
       if (before != null) {
@@ -190,12 +203,13 @@ final class PathCopier {
     } catch (IOException e) {
       throw fileSystem.failure(e, operation);
     }
+    return putOff;
   }
 
   /** Removes store paths from the target. */
   void remove(Set<String> names) throws IOException {
     for (String name : names) {
-      TreeRemoval.remove(targetStore.resolve(name));
+      workspace.discard(targetStore.resolve(name));
       ledger.removed(name);
     }
   }

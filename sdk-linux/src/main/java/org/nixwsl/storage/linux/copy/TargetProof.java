@@ -21,7 +21,7 @@ import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.IntegrityException;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
-import org.nixwsl.storage.linux.copy.destination.TreeRemoval;
+import org.nixwsl.storage.linux.copy.destination.CopyWorkspace;
 import org.nixwsl.storage.linux.copy.proof.DeviceHasher;
 import org.nixwsl.storage.linux.copy.tree.Workers;
 import org.nixwsl.storage.linux.machine.MountTable;
@@ -37,12 +37,19 @@ final class TargetProof {
   private static final int READERS = 16;
 
   private final NixStore target;
+  private final CopyWorkspace workspace;
   private final CopyLedger ledger;
   private final ProcessRunner processes;
   private final Operation operation;
 
-  TargetProof(NixStore target, CopyLedger ledger, ProcessRunner processes, Operation operation) {
+  TargetProof(
+      NixStore target,
+      CopyWorkspace workspace,
+      CopyLedger ledger,
+      ProcessRunner processes,
+      Operation operation) {
     this.target = target;
+    this.workspace = workspace;
     this.ledger = ledger;
     this.processes = processes;
     this.operation = operation;
@@ -151,7 +158,7 @@ final class TargetProof {
   private IntegrityException damaged(Set<Due> trees, List<StoreFinding> findings)
       throws IOException {
     for (Due tree : trees) {
-      TreeRemoval.remove(tree.place());
+      workspace.discard(tree.place());
     }
     return new IntegrityException(
         Problem.of(

@@ -13,21 +13,22 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
-import org.nixwsl.storage.core.io.Caller;
 import org.nixwsl.storage.core.io.DurableFiles;
 import org.nixwsl.storage.core.io.LineJournal;
 import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.linux.store.DirectoryEntries;
-import org.nixwsl.storage.linux.store.FileFacts;
+import org.nixwsl.storage.linux.store.StoreDatabase;
+import org.nixwsl.storage.linux.store.StoreRow;
 import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.NixStore;
 import org.slf4j.Logger;
@@ -37,7 +38,8 @@ import org.slf4j.LoggerFactory;
  * The directory {@code .nixwsl-copy} in the target of a copy that is not finished: a lock against a
  * second copy, and a journal of the store paths that are on the device. Its journal names the
  * source, so that a copy is taken up only from the same store. While it is there, everything else
- * in the target was put there by the copy.
+ * in the target was put there by the copy; or, when the journal says that the copy updates a
+ * finished store, by an earlier one, and then nothing of it is deleted.
  *
  * <p>Not thread-safe. Whoever opened it closes it.
  */
@@ -48,12 +50,14 @@ public final class CopyWorkspace implements AutoCloseable {
   /** The name of the file that says that a target is in use as storage: its copy is finished. */
   public static final String ID_FILE = ".nix-storage-id";
 
+  /** The directory beside a target, or in it, that holds what is ours on the disk. */
+  public static final String HOME = Trash.HOME;
+
   private static final Logger LOG = LoggerFactory.getLogger(CopyWorkspace.class);
-  private static final String JOURNAL = "journal";
-  private static final int GROUP_AND_OTHERS = 0077;
-  private static final String LOCK = "lock";
-  private static final String LINKS = "links";
-  private static final Set<String> OWN_NAMES = Set.of(JOURNAL, LOCK, LINKS);
+  static final String JOURNAL = "journal";
+  private static final String UPDATE = "update-";
+  static final String LOCK = "lock";
+  static final String LINKS = "links";
 
   /**
    * The workspaces that this process has open, by device and inode. A file lock belongs to the
@@ -69,6 +73,7 @@ public final class CopyWorkspace implements AutoCloseable {
   private final LineJournal journal;
   private final Map<String, String> done;
   private final boolean takenUp;
+  private final Optional<Trash> trash;
   private boolean closed;
 
   private CopyWorkspace(
@@ -76,27 +81,18 @@ public final class CopyWorkspace implements AutoCloseable {
       Object key,
       FileChannel lock,
       LineJournal journal,
-      Map<String, String> done,
-      boolean takenUp) {
+      List<String> lines,
+      boolean takenUp)
+      throws IOException {
     this.takenUp = takenUp;
     this.target = target;
     this.key = key;
     this.directory = target.resolve(DIRECTORY);
     this.lock = lock;
     this.journal = journal;
-    this.done = done;
-  }
-
-  /** What a target directory is to a copy. */
-  enum Occupation {
-    /** Absent, or empty but for what an empty file system has. */
-    FREE,
-    /** An unfinished copy of the same source. */
-    RESUMABLE,
-    /** An unfinished copy of another source. */
-    OTHER_COPY,
-    /** Anything else. */
-    FOREIGN
+    this.done = doneIn(lines);
+    Optional<Integer> number = updateIn(lines);
+    this.trash = number.isEmpty() ? Optional.empty() : Optional.of(Trash.of(target, number.get()));
   }
 
   /**
@@ -107,37 +103,6 @@ public final class CopyWorkspace implements AutoCloseable {
    */
   public record Done(String name, String hash) {}
 
-  /** Looks at a target without changing it. */
-  static Occupation occupationOf(CopyRequest request) throws IOException {
-    Path target = request.target().directory();
-    if (!Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
-      return Occupation.FREE;
-    }
-    if (!Files.isDirectory(target, LinkOption.NOFOLLOW_LINKS)) {
-      return Occupation.FOREIGN;
-    }
-    Path workspace = target.resolve(DIRECTORY);
-    if (Files.exists(target.resolve(ID_FILE), LinkOption.NOFOLLOW_LINKS)) {
-      return Occupation.FOREIGN;
-    }
-    if (Files.exists(workspace, LinkOption.NOFOLLOW_LINKS)) {
-      if (!isOurs(workspace)) {
-        return Occupation.FOREIGN;
-      }
-      @Nullable String header = header(workspace);
-      if (header != null) {
-        return header.equals(headerFor(request.source()))
-            ? Occupation.RESUMABLE
-            : Occupation.OTHER_COPY;
-      }
-      // Cut off before the journal came to be: nothing else may be there then.
-      return onlyHolds(target, Set.of(DIRECTORY, "lost+found")) && onlyHolds(workspace, OWN_NAMES)
-          ? Occupation.FREE
-          : Occupation.FOREIGN;
-    }
-    return onlyHolds(target, Set.of("lost+found")) ? Occupation.FREE : Occupation.FOREIGN;
-  }
-
   /**
    * Makes or takes up the workspace; the target directory is made when it is not there, closed to
    * others.
@@ -145,7 +110,8 @@ public final class CopyWorkspace implements AutoCloseable {
    * @throws ConflictException {@code STORAGE_BUSY} if another copy has it, {@code TARGET_NOT_EMPTY}
    *     if it came to hold something else since it was looked at
    */
-  public static CopyWorkspace open(CopyRequest request) throws IOException, InterruptedException {
+  public static CopyWorkspace open(CopyRequest request, Operation operation)
+      throws IOException, InterruptedException {
     Path target = request.target().directory();
     Path directory = target.resolve(DIRECTORY);
     Path parent = target.getParent();
@@ -159,14 +125,14 @@ public final class CopyWorkspace implements AutoCloseable {
       throw busy(request.target(), null);
     }
     try {
-      return openAlone(request, key);
+      return openAlone(request, key, operation);
     } catch (Throwable e) {
       OPEN_HERE.remove(key);
       throw e;
     }
   }
 
-  private static CopyWorkspace openAlone(CopyRequest request, Object key)
+  private static CopyWorkspace openAlone(CopyRequest request, Object key, Operation operation)
       throws IOException, InterruptedException {
     Path target = request.target().directory();
     Path directory = target.resolve(DIRECTORY);
@@ -178,18 +144,19 @@ public final class CopyWorkspace implements AutoCloseable {
             LinkOption.NOFOLLOW_LINKS);
     try {
       lockOrRefuse(lock, request.target());
-      Occupation occupation = occupationOf(request);
-      if (occupation == Occupation.FREE) {
+      Occupation occupation = Occupation.of(request);
+      if (occupation == Occupation.FINISHED && request.update()) {
+        LineJournal.replace(directory.resolve(JOURNAL), linesOfFinished(request, operation));
+      } else if (occupation == Occupation.FREE) {
         Files.deleteIfExists(directory.resolve(JOURNAL));
-        LineJournal.create(directory.resolve(JOURNAL), headerFor(request.source()));
+        LineJournal.create(directory.resolve(JOURNAL), Occupation.headerFor(request.source()));
       } else if (occupation != Occupation.RESUMABLE) {
         throw TargetChecks.notEmpty(request.target(), occupation);
       }
       makePrivateDirectory(directory.resolve(LINKS));
       List<String> lines = new ArrayList<>();
       LineJournal journal = LineJournal.open(directory.resolve(JOURNAL), lines);
-      return new CopyWorkspace(
-          target, key, lock, journal, doneIn(lines), occupation == Occupation.RESUMABLE);
+      return new CopyWorkspace(target, key, lock, journal, lines, occupation != Occupation.FREE);
     } catch (Throwable e) {
       lock.close();
       throw e;
@@ -214,6 +181,34 @@ public final class CopyWorkspace implements AutoCloseable {
   /** The journal, a file that is never empty. */
   public Path journal() {
     return directory.resolve(JOURNAL);
+  }
+
+  /**
+   * Whether the target was a finished store when this copy began: what is taken out of it is kept.
+   */
+  public boolean updates() {
+    return trash.isPresent();
+  }
+
+  /**
+   * Takes something out of the target: to the trash if it may have been part of a finished store,
+   * else for good. Nothing happens if it is not there.
+   *
+   * @param place its whole path
+   */
+  public void discard(Path place) throws IOException {
+    if (trash.isPresent()) {
+      trash.get().take(target, target.relativize(place));
+    } else {
+      TreeRemoval.remove(place);
+    }
+  }
+
+  /** Where {@link #discard} put what it took; empty when it took nothing that is kept. */
+  public Optional<Path> trash() {
+    return trash
+        .map(Trash::directory)
+        .filter(directory -> Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS));
   }
 
   /** A directory for files of ours that may come and go. */
@@ -274,7 +269,7 @@ public final class CopyWorkspace implements AutoCloseable {
   public static void tidy(NixStore target) throws IOException, InterruptedException {
     Path directory = target.directory().resolve(DIRECTORY);
     if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)
-        || !isOurs(directory)
+        || !Occupation.isOurs(directory)
         || !cameToItsEnd(target, directory)) {
       return;
     }
@@ -301,7 +296,7 @@ public final class CopyWorkspace implements AutoCloseable {
   private static boolean cameToItsEnd(NixStore target, Path workspace) throws IOException {
     return Files.exists(target.database(), LinkOption.NOFOLLOW_LINKS)
         && (Files.exists(target.directory().resolve(ID_FILE), LinkOption.NOFOLLOW_LINKS)
-            || onlyHolds(workspace, Set.of(LOCK)));
+            || Occupation.onlyHolds(workspace, Set.of(LOCK)));
   }
 
   private static void lockOrRefuse(FileChannel lock, NixStore target) throws IOException {
@@ -327,6 +322,27 @@ public final class CopyWorkspace implements AutoCloseable {
     return cause == null ? new ConflictException(problem) : new ConflictException(problem, cause);
   }
 
+  /** The target's own database says what is in it; a store path without a hash is copied anew. */
+  private static List<String> linesOfFinished(CopyRequest request, Operation operation)
+      throws IOException {
+    List<String> lines = new ArrayList<>();
+    lines.add(Occupation.headerFor(request.source()));
+    lines.add(UPDATE + Trash.freeNumber(request.target().directory()));
+    for (StoreRow row : StoreDatabase.of(request.target()).read(operation).rows()) {
+      row.hash()
+          .filter(hash -> !hash.unknown())
+          .ifPresent(hash -> lines.add(row.name() + " " + hash.toHex()));
+    }
+    return lines;
+  }
+
+  private static Optional<Integer> updateIn(List<String> lines) {
+    return lines.stream()
+        .filter(line -> line.matches(UPDATE + "[0-9]{1,9}"))
+        .map(line -> Integer.valueOf(line.substring(UPDATE.length())))
+        .findFirst();
+  }
+
   private static Map<String, String> doneIn(List<String> lines) {
     Map<String, String> done = new HashMap<>();
     for (String line : lines.subList(1, lines.size())) {
@@ -336,37 +352,6 @@ public final class CopyWorkspace implements AutoCloseable {
       }
     }
     return Map.copyOf(done);
-  }
-
-  private static @Nullable String header(Path workspace) throws IOException {
-    try {
-      List<String> lines = LineJournal.read(workspace.resolve(JOURNAL));
-      return lines.isEmpty() ? null : lines.get(0);
-    } catch (NoSuchFileException notYet) {
-      return null;
-    }
-  }
-
-  /** The place and the inode of its database stand for a store. */
-  private static String headerFor(NixStore source) throws IOException {
-    Object inode = Files.getAttribute(source.database(), "unix:ino", LinkOption.NOFOLLOW_LINKS);
-    return "nixwsl-copy 1 " + inode + " " + PathBytes.printable(source.directory());
-  }
-
-  /** Somebody else's journal would make us delete what it does not list. */
-  private static boolean isOurs(Path workspace) throws IOException {
-    FileFacts facts = FileFacts.of(workspace);
-    return facts.directory()
-        && facts.uid() == Caller.uid()
-        && (facts.permissions() & GROUP_AND_OTHERS) == 0;
-  }
-
-  private static boolean onlyHolds(Path directory, Set<String> names) throws IOException {
-    Set<String> others = new HashSet<>();
-    DirectoryEntries.each(
-        directory, entry -> others.add(PathBytes.printable(PathBytes.ofName(entry))));
-    others.removeAll(names);
-    return others.isEmpty();
   }
 
   private static void makePrivateDirectory(Path directory) throws IOException {

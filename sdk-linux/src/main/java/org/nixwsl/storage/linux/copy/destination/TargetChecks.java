@@ -54,14 +54,15 @@ public final class TargetChecks {
     }
     List<Problem> problems = new ArrayList<>();
     lyingInside(request.source(), target, existing).ifPresent(problems::add);
-    CopyWorkspace.Occupation occupation = CopyWorkspace.occupationOf(request);
-    if (occupation == CopyWorkspace.Occupation.OTHER_COPY
-        || occupation == CopyWorkspace.Occupation.FOREIGN) {
+    Occupation occupation = Occupation.of(request);
+    if (occupation == Occupation.OTHER_COPY
+        || occupation == Occupation.FOREIGN
+        || (occupation == Occupation.FINISHED && !request.update())) {
       problems.add(notEmpty(request.target(), occupation).problem());
     }
     badFileSystem(target, existing).ifPresent(problems::add);
     writableByOthers(target, existing.toRealPath()).ifPresent(problems::add);
-    if (problems.isEmpty() && occupation == CopyWorkspace.Occupation.FREE) {
+    if (problems.isEmpty() && occupation == Occupation.FREE) {
       noRoom(target, existing, need, operation).ifPresent(problems::add);
     }
     return List.copyOf(problems);
@@ -75,8 +76,8 @@ public final class TargetChecks {
     };
   }
 
-  static ConflictException notEmpty(NixStore target, CopyWorkspace.Occupation occupation) {
-    boolean otherCopy = occupation == CopyWorkspace.Occupation.OTHER_COPY;
+  static ConflictException notEmpty(NixStore target, Occupation occupation) {
+    boolean otherCopy = occupation == Occupation.OTHER_COPY;
     return new ConflictException(
         Problem.of(
             ErrorCode.TARGET_NOT_EMPTY,
@@ -86,7 +87,8 @@ public final class TargetChecks {
                 + (otherCopy
                     ? "an unfinished copy of another store."
                     : "a finished store, or files that the SDK did not put there."),
-            "Name an empty directory or one that does not exist."));
+            "Name an empty directory or one that does not exist; or, for a finished copy that no"
+                + " instance uses yet, ask for an update."));
   }
 
   private static Optional<Problem> lyingInside(NixStore source, Path target, Path existing)

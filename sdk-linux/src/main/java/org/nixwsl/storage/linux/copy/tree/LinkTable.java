@@ -253,6 +253,22 @@ public final class LinkTable {
     }
   }
 
+  /** Removes names from the target's {@code .links} that the source's has not. */
+  public void dropUnknown() throws IOException {
+    if (!Files.isDirectory(targetLinks, LinkOption.NOFOLLOW_LINKS)) {
+      return;
+    }
+    Set<Path> known = new HashSet<>();
+    inodes.values().forEach(inode -> Stream.ofNullable(inode.linkName).forEach(known::add));
+    DirectoryEntries.each(
+        targetLinks,
+        entry -> {
+          if (!known.contains(entry.getFileName())) {
+            Files.delete(entry);
+          }
+        });
+  }
+
   /**
    * The change time tells an inode from a later one of the same number. A second inode of a file
    * gets a name of its own.
