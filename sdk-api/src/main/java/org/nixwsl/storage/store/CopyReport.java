@@ -15,7 +15,7 @@ import org.nixwsl.storage.disk.ByteSize;
  * @param duration how long copying took, writing to the device included
  * @param reread how long reading back took; zero when it was not asked for
  * @param findings what is wrong in the source; a damaged path is copied as it is and never counted
- *     as verified
+ *     as verified. Extended attributes that were not copied are findings too, and no damage
  * @param leftOut entries of the source that no store needs and that were not copied: locks,
  *     leftovers of killed builds, paths without a row; escaped as in {@link StoreFinding#path}
  * @param notes what limits the result, such as a cache that could not be dropped; for people

@@ -86,9 +86,27 @@ public interface CopyRequest {
    */
   Optional<NixStore> linkIdenticalFrom();
 
-  /** Refuses a thread count that makes no sense. */
+  /**
+   * Whether extended attributes of store paths are copied, POSIX ACLs and capabilities among them;
+   * no when not said. Nix removes them when it registers a path, so that any that are there came
+   * later. When they are not copied, they are reported as findings ({@link Verdict#METADATA}) when
+   * the target is read back. When they are, {@code setfattr} of the package attr gives them to the
+   * copies after that, and those that the target does not take are reported. Labels of SELinux are
+   * left to the policy of the machine. Excludes {@link #linkIdenticalFrom}: attributes of a file
+   * that two stores share would change in both.
+   */
+  @Value.Default
+  default boolean copyExtendedAttributes() {
+    return false;
+  }
+
+  /** Refuses a thread count that makes no sense, and what cannot be asked for together. */
   @Value.Check
   default void check() {
+    if (copyExtendedAttributes() && linkIdenticalFrom().isPresent()) {
+      throw new IllegalArgumentException(
+          "copyExtendedAttributes and linkIdenticalFrom exclude each other");
+    }
     if (threads().isPresent() && (threads().getAsInt() < 1 || threads().getAsInt() > 1024)) {
       throw new IllegalArgumentException(
           "threads must be from 1 to 1024, not " + threads().getAsInt());

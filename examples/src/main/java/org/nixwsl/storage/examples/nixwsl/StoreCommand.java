@@ -102,6 +102,10 @@ final class StoreCommand {
       @Option(names = "--no-reread", description = "Do not read the copy back from the device.")
           boolean noReread,
       @Option(
+              names = "--xattrs",
+              description = "Copy extended attributes, ACLs and capabilities too.")
+          boolean xattrs,
+      @Option(
               names = "--update",
               description =
                   "Bring a finished copy in DST, which no instance uses, to what SRC is now. What"
@@ -130,6 +134,7 @@ final class StoreCommand {
                       .target(NixStore.ofRoot(target))
                       .threads(threads(threads))
                       .reread(!noReread)
+                      .copyExtendedAttributes(xattrs)
                       .update(update)
                       .paranoid(paranoid)
                       .linkIdenticalFrom(

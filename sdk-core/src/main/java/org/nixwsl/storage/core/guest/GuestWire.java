@@ -79,6 +79,8 @@ final class GuestWire {
             store(request.target()),
             "reread",
             request.reread(),
+            "copyExtendedAttributes",
+            request.copyExtendedAttributes(),
             "update",
             request.update(),
             "paranoid",
@@ -94,6 +96,7 @@ final class GuestWire {
             .source(store(map(fields, "source")))
             .target(store(map(fields, "target")))
             .reread(flag(fields, "reread"))
+            .copyExtendedAttributes(flag(fields, "copyExtendedAttributes"))
             .update(flag(fields, "update"))
             .paranoid(flag(fields, "paranoid"));
     threads(fields).ifPresent(request::threads);

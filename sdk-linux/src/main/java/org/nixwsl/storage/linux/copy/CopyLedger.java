@@ -150,6 +150,7 @@ final class CopyLedger {
   }
 
   private boolean sound(String name) {
-    return !findings.containsKey(StoreRow.LOGICAL_PREFIX + name);
+    StoreFinding finding = findings.get(StoreRow.LOGICAL_PREFIX + name);
+    return finding == null || !finding.verdict().damage();
   }
 }

@@ -8,6 +8,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -30,6 +31,8 @@ import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
+import org.nixwsl.storage.linux.copy.attribute.AttributeCopier;
+import org.nixwsl.storage.linux.copy.attribute.AttributePrograms;
 import org.nixwsl.storage.linux.copy.destination.CopyWorkspace;
 import org.nixwsl.storage.linux.copy.destination.TargetFileSystem;
 import org.nixwsl.storage.linux.copy.destination.TargetProbe;
@@ -47,6 +50,7 @@ import org.nixwsl.storage.linux.store.StoreRow;
 import org.nixwsl.storage.store.CopyReport;
 import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.NixStore;
+import org.nixwsl.storage.store.Verdict;
 
 /** One copy on this machine: the order of its steps, and when each may be believed. */
 final class LinuxCopySession implements CopySession {
@@ -70,6 +74,7 @@ final class LinuxCopySession implements CopySession {
   private final PathCopier.Parts parts;
   private final PathCopier copier;
   private final LinksCopier links;
+  private final AttributeCopier attributes;
   private Map<String, StoreRow> handled = Map.of();
   private Set<String> profilesAndRoots = Set.of();
   private Duration copying = Duration.ZERO;
@@ -94,6 +99,9 @@ final class LinuxCopySession implements CopySession {
     this.parts = parts;
     this.copier = new PathCopier(parts, threads);
     this.links = new LinksCopier(parts);
+    this.attributes =
+        new AttributeCopier(
+            new AttributePrograms(processes, operation), parts.sourceStore(), parts.targetStore());
   }
 
   /** Takes the locks and takes up what an earlier call left. */
@@ -173,6 +181,7 @@ final class LinuxCopySession implements CopySession {
       rows.keySet().removeAll(put);
       handled = rows;
       links.copyRest(threads);
+      copyAttributes(handled.keySet());
       if (workspace.takenUp() && request.linkIdenticalFrom().isPresent()) {
         // What an earlier call linked may be what this one linked to as well.
         copier.recount();
@@ -285,6 +294,9 @@ final class LinuxCopySession implements CopySession {
     long start = ticker.nanos();
     new TargetProof(request.target(), workspace, parts.ledger(), processes, operation)
         .run(progress);
+    if (!request.copyExtendedAttributes()) {
+      reportAttributes();
+    }
     rereading = rereading.plusNanos(ticker.nanos() - start);
   }
 
@@ -343,6 +355,30 @@ final class LinuxCopySession implements CopySession {
     gcLock.close();
   }
 
+  private void copyAttributes(Collection<String> names) throws IOException, InterruptedException {
+    if (request.copyExtendedAttributes()) {
+      Set<String> copied = new HashSet<>(names);
+      copied.retainAll(parts.ledger().copied().keySet());
+      attributes
+          .copy(copied)
+          .forEach(
+              (name, what) ->
+                  parts.ledger().found(name, Verdict.METADATA, "could not be copied: " + what));
+    }
+  }
+
+  private void reportAttributes() throws IOException, InterruptedException {
+    try {
+      attributes
+          .describe(parts.ledger().copied().keySet())
+          .forEach(
+              (name, what) ->
+                  parts.ledger().found(name, Verdict.METADATA, "was not copied: " + what));
+    } catch (IOException e) {
+      parts.ledger().note("Extended attributes and ACLs were not looked for: " + e.getMessage());
+    }
+  }
+
   /** Brings the target to what a database says; whether there was nothing to do. */
   private boolean catchUp(StoreContents now, StageProgress progress)
       throws IOException, InterruptedException {
@@ -365,6 +401,7 @@ final class LinuxCopySession implements CopySession {
       links.dropUnproven(copier.recount());
     }
     links.copyRest(threads);
+    copyAttributes(added.stream().map(StoreRow::name).toList());
     if (!removed.isEmpty()) {
       copier.recount();
     }

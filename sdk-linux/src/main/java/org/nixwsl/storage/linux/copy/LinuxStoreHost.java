@@ -19,6 +19,7 @@ import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.linux.copy.attribute.AttributePrograms;
 import org.nixwsl.storage.linux.copy.destination.CopyWorkspace;
 import org.nixwsl.storage.linux.copy.destination.SharingChecks;
 import org.nixwsl.storage.linux.copy.destination.TargetChecks;
@@ -101,6 +102,9 @@ public final class LinuxStoreHost implements StoreHost {
         CopyWorkspace.tidy(request.target());
       }
       throw TargetChecks.asException(problems.get(0));
+    }
+    if (request.copyExtendedAttributes()) {
+      new AttributePrograms(processes, operation).require();
     }
     if (request.update()) {
       requireUnused(request.target(), operation);
