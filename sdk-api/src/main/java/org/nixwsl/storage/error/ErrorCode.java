@@ -88,6 +88,16 @@ public enum ErrorCode {
 
   /** The plan has reasons to refuse, so that nothing was started. */
   PLAN_REFUSED,
+  /** Another call works on a move to the same storage. */
+  MOVE_RUNNING,
+  /** There is no move of that instance to that storage, or nothing of it is left to do. */
+  MOVE_NOT_FOUND,
+  /** Another move of the instance, or a rollback, was begun and not brought to its end. */
+  MOVE_UNFINISHED,
+  /** The instance's directory on the storage belongs to another instance. */
+  OTHER_OWNER,
+  /** The store on the storage is not what was committed: taking it back would lose the changes. */
+  CHANGED_SINCE_COMMIT,
   /** The journal of a move was not written by the SDK, or belongs to another move. */
   JOURNAL_FOREIGN,
   /** The journal of a move is damaged in a way that no crash leaves. */

@@ -1,5 +1,6 @@
 package org.nixwsl.storage.migrate;
 
+import java.nio.file.Path;
 import java.util.Optional;
 import java.util.OptionalInt;
 import org.immutables.value.Value;
@@ -28,6 +29,15 @@ public interface MigrationRequest {
 
   /** How many threads copy and read; chosen by the SDK when not said. From 1 to 1024. */
   OptionalInt threads();
+
+  /**
+   * Where {@code configuration.nix} or {@code flake.nix} of the instance is, such as {@code
+   * /etc/nixos}. With it the NixOS module is written there and imported, as by {@link
+   * org.nixwsl.storage.NixConfigWriter#write}, and the commit writes {@code nix-storage.armed} into
+   * the directory above, which lets the next boot with that module take the storage. Nothing is
+   * switched or built. Without it the configuration is not touched.
+   */
+  Optional<Path> configDirectory();
 
   /** Whether the storage is unmounted and detached at the end; it stays mounted when not said. */
   @Value.Default

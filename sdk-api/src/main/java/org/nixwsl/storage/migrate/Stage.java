@@ -10,8 +10,12 @@ public enum Stage {
   DISK,
   /** Attaches the disk, formats it when it is blank, mounts it and proves what it is. */
   ATTACH,
+  /** Writes the NixOS module and its import; switches nothing. */
+  CONFIG,
   /** Copies all store paths, hashing what is read. */
   COPY,
+  /** Makes the store that is moved stand still, until the commit. */
+  FREEZE,
   /** Copies profiles, roots and logs, then the database. */
   STATE,
   /** Reads the target back from the device and compares it with the database. */
@@ -20,6 +24,8 @@ public enum Stage {
   COMMIT,
   /** Detaches what the operation attached, when that was asked for. */
   DETACH,
+  /** Removes what lies in the trash of the storage. */
+  RECLAIM,
   /** Looks at a store that stays where it is. */
   VERIFY
 }

@@ -13,6 +13,8 @@ import org.nixwsl.storage.VhdxManager;
 import org.nixwsl.storage.WslMounter;
 import org.nixwsl.storage.core.migrate.CopyEngine;
 import org.nixwsl.storage.core.migrate.MigrationEngine;
+import org.nixwsl.storage.core.migrate.stage.Machine;
+import org.nixwsl.storage.core.migrate.stage.SideEffects;
 import org.nixwsl.storage.core.nixwire.NixConfigEngine;
 import org.nixwsl.storage.core.platform.Platform;
 import org.nixwsl.storage.core.process.ProcessRunner;
@@ -77,7 +79,16 @@ final class Engine implements StorageSdk {
 
   @Override
   public StoreMigrator migrator() {
-    return new MigrationEngine(vhdx, mounter(), platform().storeHost(processes, ticker), ticker);
+    return new MigrationEngine(
+        new Machine(
+            vhdx,
+            mounter(),
+            platform().storeHost(processes, ticker),
+            platform().storageTree(processes),
+            platform().stillness(processes, ticker),
+            configWriter,
+            ticker,
+            SideEffects.direct()));
   }
 
   @Override

@@ -9,6 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.nixwsl.storage.StoreVerifier;
 import org.nixwsl.storage.WslMounter;
 import org.nixwsl.storage.core.platform.Platform;
+import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.platform.StoreHost;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Ticker;
@@ -53,6 +54,11 @@ class EngineTest {
 
     @Override
     public StoreVerifier verifier(ProcessRunner processes, Ticker ticker) {
+      throw new AssertionError("not used");
+    }
+
+    @Override
+    public StorageTree storageTree(ProcessRunner processes) {
       throw new AssertionError("not used");
     }
 

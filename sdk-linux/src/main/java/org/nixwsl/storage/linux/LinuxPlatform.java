@@ -3,11 +3,13 @@ package org.nixwsl.storage.linux;
 import org.nixwsl.storage.StoreVerifier;
 import org.nixwsl.storage.WslMounter;
 import org.nixwsl.storage.core.platform.Platform;
+import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.platform.StoreHost;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.linux.copy.LinuxStoreHost;
 import org.nixwsl.storage.linux.disk.LoopMounter;
+import org.nixwsl.storage.linux.tree.LinuxStorageTree;
 import org.nixwsl.storage.linux.verify.StoreVerifyEngine;
 
 /** Linux: the stores are here, and a disk is a loop device. */
@@ -28,6 +30,11 @@ public final class LinuxPlatform implements Platform {
   @Override
   public StoreVerifier verifier(ProcessRunner processes, Ticker ticker) {
     return new StoreVerifyEngine(processes, ticker);
+  }
+
+  @Override
+  public StorageTree storageTree(ProcessRunner processes) {
+    return new LinuxStorageTree(processes);
   }
 
   @Override

@@ -8,6 +8,7 @@ import java.util.function.Function;
 import org.nixwsl.storage.StoreVerifier;
 import org.nixwsl.storage.WslMounter;
 import org.nixwsl.storage.core.platform.Platform;
+import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.platform.StoreHost;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Ticker;
@@ -88,6 +89,11 @@ public final class WindowsPlatform implements Platform {
   @Override
   public StoreHost storeHost(ProcessRunner processes, Ticker ticker) {
     throw inside("Copying a store");
+  }
+
+  @Override
+  public StorageTree storageTree(ProcessRunner processes) {
+    throw inside("Looking at the directories of a storage");
   }
 
   private static EnvironmentException inside(String what) {

@@ -19,7 +19,15 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code nixwsl migrate}: moving a store to the shared storage. */
-@Command(name = "migrate", description = "Move a store to the shared storage.")
+@Command(
+    name = "migrate",
+    description = "Move a store to the shared storage.",
+    subcommands = {
+      MoveCommands.Resume.class,
+      MoveCommands.Rollback.class,
+      MoveCommands.Status.class,
+      MoveCommands.Reclaim.class
+    })
 final class MigrateCommand {
   MigrateCommand() {}
 
@@ -51,6 +59,14 @@ final class MigrateCommand {
         description = "How many threads read; chosen for the machine when not given.")
     private @Nullable Integer threads;
 
+    @Option(
+        names = "--config-dir",
+        paramLabel = "DIR",
+        description =
+            "Where configuration.nix or flake.nix is: write the NixOS module there and import it;"
+                + " nothing is switched. Not touched when not given.")
+    private @Nullable Path configDirectory;
+
     @Option(names = "--detach", description = "Unmount and detach the disk at the end.")
     private boolean detach;
 
@@ -63,6 +79,7 @@ final class MigrateCommand {
           .storage(storage.storage())
           .createDisk(Optional.ofNullable(size).map(DiskSpec::ofSize))
           .threads(StoreCommand.threads(threads))
+          .configDirectory(Optional.ofNullable(configDirectory).map(Path::toAbsolutePath))
           .detachAtEnd(detach)
           .build();
     }
@@ -124,7 +141,8 @@ final class MigrateCommand {
         plan.notes());
   }
 
-  private static Map<String, Object> json(MigrationReport report) {
+  /** A report as JSON. */
+  static Map<String, Object> json(MigrationReport report) {
     Map<String, Object> json =
         Output.object(
             "instance",
@@ -184,7 +202,8 @@ final class MigrateCommand {
     out.println(plan.runnable() ? "can be run" : "cannot be run");
   }
 
-  private static void print(PrintWriter out, MigrationReport report) {
+  /** A report for people. */
+  static void print(PrintWriter out, MigrationReport report) {
     report.copy().notes().forEach(note -> out.println("note: " + note));
     report
         .stages()

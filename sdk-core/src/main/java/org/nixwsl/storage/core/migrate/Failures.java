@@ -17,13 +17,9 @@ import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.store.CopyReport;
-import org.nixwsl.storage.store.StoreFinding;
 
 /** How a migration fails: the right type of error, with the state that it leaves. */
 final class Failures {
-  /** So many paths are named in a message; the error carries them all. */
-  private static final int NAMED = 5;
-
   private Failures() {}
 
   /** Throws if there is a refusal: its own error when there is one, a list when there are more. */
@@ -64,39 +60,15 @@ final class Failures {
           STORE_CHANGED,
           TARGET_NOT_EMPTY,
           TARGET_INSIDE_SOURCE,
+          MOVE_RUNNING,
+          MOVE_NOT_FOUND,
+          MOVE_UNFINISHED,
+          OTHER_OWNER,
+          CHANGED_SINCE_COMMIT,
           PLAN_REFUSED ->
           new ConflictException(problem);
       default -> new EnvironmentException(problem);
     };
-  }
-
-  /**
-   * Passes a report on if the source had no damage.
-   *
-   * @throws IntegrityException {@code SOURCE_DAMAGED} with all damaged paths
-   */
-  static CopyReport requireSound(CopyReport report) {
-    List<StoreFinding> damage =
-        report.findings().stream().filter(f -> f.verdict().damage()).toList();
-    if (damage.isEmpty()) {
-      return report;
-    }
-    String names =
-        damage.stream()
-            .limit(NAMED)
-            .map(f -> f.path() + " (" + f.verdict() + ")")
-            .collect(Collectors.joining(", "));
-    throw new IntegrityException(
-        Problem.of(
-            ErrorCode.SOURCE_DAMAGED,
-            "The store is not moved, because "
-                + damage.size()
-                + " of its paths differ from what its database says: "
-                + names
-                + (damage.size() > NAMED ? ", ..." : "")
-                + ".",
-            "Repair the source with nix-store --repair-path, or delete the paths, and call again."),
-        damage);
   }
 
   /** A report that says one thing more. */

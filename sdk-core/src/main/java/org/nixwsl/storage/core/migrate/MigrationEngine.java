@@ -1,56 +1,59 @@
 package org.nixwsl.storage.core.migrate;
 
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.StoreMigrator;
-import org.nixwsl.storage.VhdxManager;
-import org.nixwsl.storage.WslMounter;
+import org.nixwsl.storage.core.io.DurableFiles;
 import org.nixwsl.storage.core.io.PathBytes;
-import org.nixwsl.storage.core.platform.StoreHost;
+import org.nixwsl.storage.core.migrate.journal.JournalHeader;
+import org.nixwsl.storage.core.migrate.journal.JournalState;
+import org.nixwsl.storage.core.migrate.journal.StageJournal;
+import org.nixwsl.storage.core.migrate.stage.Attempt;
+import org.nixwsl.storage.core.migrate.stage.Machine;
 import org.nixwsl.storage.core.run.Operation;
-import org.nixwsl.storage.core.run.Ticker;
-import org.nixwsl.storage.core.run.UndoStack;
-import org.nixwsl.storage.disk.ByteSize;
-import org.nixwsl.storage.disk.DiskInfo;
-import org.nixwsl.storage.disk.LogState;
+import org.nixwsl.storage.error.ConflictException;
+import org.nixwsl.storage.error.DiskException;
+import org.nixwsl.storage.error.EnvironmentException;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.migrate.MigrationPlan;
 import org.nixwsl.storage.migrate.MigrationReport;
 import org.nixwsl.storage.migrate.MigrationRequest;
+import org.nixwsl.storage.migrate.MigrationStatus;
+import org.nixwsl.storage.migrate.ReclaimReport;
+import org.nixwsl.storage.migrate.RollbackReport;
+import org.nixwsl.storage.migrate.RollbackRequest;
 import org.nixwsl.storage.migrate.Stage;
+import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.MountedStorage;
 import org.nixwsl.storage.mount.SharedStorage;
-import org.nixwsl.storage.mount.StorageLocation;
-import org.nixwsl.storage.store.CopyReport;
-import org.nixwsl.storage.store.CopyRequest;
 
 /**
- * Moves the store of one instance: disk, attachment, copy, state, proof, commit. What the run made
- * or attached before the copy began is taken back when it fails; what was copied stays, and the
- * next run goes on from there. Thread-safe; the copy's own locks keep two runs of one instance
- * apart.
+ * Moves stores: finds the journal of a move, and has its stages done or taken back. Calls that
+ * change something on one storage exclude each other by the lock beside its journals. Thread-safe.
  */
 public final class MigrationEngine implements StoreMigrator {
-  private final VhdxManager vhdx;
-  private final WslMounter mounter;
-  private final StoreHost host;
-  private final Ticker ticker;
+  /** How the time of a move that is taken up is divided, about; what is done already takes none. */
+  private static final Map<Stage, Double> WEIGHTS =
+      Map.of(Stage.PREFLIGHT, 1.0, Stage.COPY, 10.0, Stage.STATE, 1.0, Stage.PROVE, 6.0);
+
+  private final Machine machine;
   private final MigrationPlanner planner;
 
   /** An engine on these parts. */
-  public MigrationEngine(VhdxManager vhdx, WslMounter mounter, StoreHost host, Ticker ticker) {
-    this.vhdx = vhdx;
-    this.mounter = mounter;
-    this.host = host;
-    this.ticker = ticker;
-    this.planner = new MigrationPlanner(vhdx, mounter, host);
+  public MigrationEngine(Machine machine) {
+    this.machine = machine;
+    this.planner = new MigrationPlanner(machine);
   }
 
   @Override
@@ -58,7 +61,7 @@ public final class MigrationEngine implements StoreMigrator {
     return Operation.run(
         "plan the move of " + request.instance(),
         options,
-        ticker,
+        machine.ticker(),
         Map.of(Stage.PREFLIGHT, 1.0),
         operation ->
             operation.stage(Stage.PREFLIGHT, progress -> planner.plan(request, operation)));
@@ -75,196 +78,309 @@ public final class MigrationEngine implements StoreMigrator {
    */
   @Override
   public MigrationReport run(MigrationPlan plan, RunOptions options) {
+    return run(plan, plan.request().detachAtEnd(), options);
+  }
+
+  @Override
+  public List<MigrationReport> runAll(List<MigrationPlan> plans, RunOptions options) {
+    Set<SharedStorage> storages = new HashSet<>();
+    Set<InstanceName> instances = new HashSet<>();
+    for (MigrationPlan plan : plans) {
+      storages.add(plan.request().storage());
+      if (!instances.add(plan.request().instance())) {
+        throw new IllegalArgumentException("Twice in one call: " + plan.request().instance());
+      }
+    }
+    if (storages.size() != 1) {
+      throw new IllegalArgumentException(
+          "The plans have to be for one storage, not for " + storages.size());
+    }
+    boolean detach = plans.stream().anyMatch(plan -> plan.request().detachAtEnd());
+    List<MigrationReport> reports = new ArrayList<>();
+    for (MigrationPlan plan : plans) {
+      reports.add(run(plan, detach && reports.size() == plans.size() - 1, options));
+    }
+    return List.copyOf(reports);
+  }
+
+  private MigrationReport run(MigrationPlan plan, boolean detach, RunOptions options) {
     MigrationRequest request = plan.request();
     String what = "move the store of " + request.instance();
     return Operation.run(
         what,
         options,
-        ticker,
+        machine.ticker(),
         weights(plan),
         operation -> {
-          Run run = new Run(request, operation, silent(options));
-          try (UndoStack undo = run.undo) {
-            MigrationReport report = operation.translating(what, run::move);
-            undo.keep();
-            return report;
-          } catch (StorageSdkException e) {
-            throw Failures.leaving(e, run.stateLeft(e), run.spoiltDisk());
+          StageTimes stages = new StageTimes(operation);
+          boolean takenUp = unfinished(request.storage(), request.instance());
+          preflight(what, request, takenUp, stages, operation);
+          try (MovePlace place = MovePlace.open(request.storage(), operation);
+              StageJournal journal = takeUpOrBegin(place, request)) {
+            return move(what, request, detach, journal, place, stages, operation, options);
           }
         });
   }
 
-  /** One migration on its way. */
-  private final class Run {
-    private final MigrationRequest request;
-    private final SharedStorage storage;
-    private final Operation operation;
-    private final RunOptions silent;
-    private final StageTimes stages;
-    private final UndoStack undo = new UndoStack(ticker);
-    private Optional<DiskInfo> made = Optional.empty();
-    private boolean kept; // something on the disk that outlives a failure
+  @Override
+  public MigrationReport resume(SharedStorage storage, InstanceName instance, RunOptions options) {
+    String what = "go on with the move of " + instance;
+    return Operation.run(
+        what,
+        options,
+        machine.ticker(),
+        WEIGHTS,
+        operation -> {
+          StageTimes stages = new StageTimes(operation);
+          requireJournal(storage, instance);
+          try (MovePlace place = MovePlace.open(storage, operation);
+              StageJournal journal = StageJournal.open(place.journal(instance))) {
+            JournalState state = journal.state();
+            MigrationRequest request = requireOf(state, storage, instance);
+            requireForward(state);
+            // A target that may be committed is no target any more: it is looked at instead.
+            if (state.of(Stage.COMMIT) == JournalState.Progress.UNTOUCHED) {
+              preflight(what, request, true, stages, operation);
+            }
+            return move(
+                what, request, request.detachAtEnd(), journal, place, stages, operation, options);
+          }
+        });
+  }
 
-    Run(MigrationRequest request, Operation operation, RunOptions silent) {
-      this.request = request;
-      this.storage = request.storage();
-      this.operation = operation;
-      this.silent = silent;
-      this.stages = new StageTimes(operation);
-    }
+  @Override
+  public RollbackReport rollBack(RollbackRequest request, RunOptions options) {
+    InstanceName instance = request.instance();
+    return Operation.run(
+        "take back the move of " + instance,
+        options,
+        machine.ticker(),
+        Map.of(Stage.COPY, 1.0),
+        operation -> {
+          requireJournal(request.storage(), instance);
+          try (MovePlace place = MovePlace.open(request.storage(), operation);
+              StageJournal journal = StageJournal.open(place.journal(instance));
+              Attempt attempt =
+                  new Attempt(
+                      machine,
+                      requireOf(journal.state(), request.storage(), instance),
+                      journal,
+                      operation,
+                      silent(options))) {
+            return new MoveRollback(attempt, machine.tree(), request.discardChangesSince())
+                .rollBack();
+          }
+        });
+  }
 
-    MigrationReport move() throws IOException, InterruptedException {
-      stages.run(Stage.PREFLIGHT, progress -> planAgain());
-      if (diskFile().filter(Files::notExists).isPresent()) {
-        made = Optional.of(stages.run(Stage.DISK, progress -> createDisk(diskFile().get())));
-      }
-      MountedStorage mounted = stages.run(Stage.ATTACH, progress -> attach());
-      UUID storageId = UUID.randomUUID();
-      CopyReport report = copy(mounted, storageId);
-      undo.keep(); // from here on nothing is taken back
-      if (request.detachAtEnd() && diskFile().isPresent()) {
-        report = detach(report);
-      }
-      Optional<ByteSize> fileSize = Optional.empty();
+  @Override
+  public MigrationStatus status(SharedStorage storage, InstanceName instance) {
+    return Operation.quiet(
+        "look how far the move of " + instance + " is",
+        operation -> new MoveStatus(machine, storage, instance, operation).read());
+  }
+
+  @Override
+  public ReclaimReport reclaim(SharedStorage storage, RunOptions options) {
+    return Operation.run(
+        "empty the trash of the storage",
+        options,
+        machine.ticker(),
+        Map.of(Stage.RECLAIM, 1.0),
+        operation ->
+            operation.stage(
+                Stage.RECLAIM,
+                progress -> {
+                  MountedStorage mounted =
+                      machine.mounter().state(storage).orElseThrow(() -> notMounted(storage));
+                  MovePlace alone = MovePlace.open(storage, operation);
+                  try {
+                    return machine
+                        .effects()
+                        .make(
+                            "empty the trash in " + MovePlace.words(storage),
+                            () -> machine.tree().emptyTrash(mounted, operation));
+                  } finally {
+                    alone.close();
+                  }
+                }));
+  }
+
+  private MigrationReport move(
+      String what,
+      MigrationRequest request,
+      boolean detach,
+      StageJournal journal,
+      MovePlace place,
+      StageTimes stages,
+      Operation operation,
+      RunOptions options)
+      throws IOException, InterruptedException {
+    try (Attempt attempt = new Attempt(machine, request, journal, operation, silent(options))) {
+      MoveRun run = new MoveRun(attempt, stages, machine, detach);
       try {
-        fileSize = diskFileSize();
-      } catch (IOException e) {
-        report = Failures.withNote(report, "The length of the disk's file is not known: " + e);
-      }
-      return new MigrationReport(
-          request.instance(), storageId, mounted, report, stages.times(), fileSize);
-    }
-
-    /** The machine may have changed since the caller's plan. */
-    private MigrationPlan planAgain() throws IOException, InterruptedException {
-      MigrationPlan now = planner.plan(request, operation);
-      Failures.refuse(now.refusals());
-      return now;
-    }
-
-    private DiskInfo createDisk(Path file) {
-      DiskInfo info = vhdx.create(file, request.createDisk().orElseThrow(), silent);
-      undo.push("delete " + PathBytes.printable(file), op -> deleteIfBlank(file, info));
-      return info;
-    }
-
-    /** Only what this run made and nobody has written to since. */
-    private void deleteIfBlank(Path file, DiskInfo info) throws IOException {
-      DiskInfo now = vhdx.inspect(file);
-      if (now.diskId().equals(info.diskId()) && neverWritten(now)) {
-        Files.delete(file);
-        made = Optional.empty();
-      }
-    }
-
-    private MountedStorage attach() {
-      boolean attachedBefore = mounter.state(storage).isPresent();
-      boolean blank =
-          !attachedBefore
-              && diskFile().filter(file -> neverWritten(vhdx.inspect(file))).isPresent();
-      MountedStorage mounted =
-          blank
-              ? mounter.prepareBlankDisk(storage, silent)
-              : mounter.ensureMounted(storage, silent);
-      kept = blank;
-      if (!attachedBefore) {
-        undo.push(
-            "detach the storage " + storage.mountName(),
-            op -> mounter.unmount(storage, RunOptions.ofDefaults()));
-      }
-      return mounted;
-    }
-
-    private CopyReport copy(MountedStorage mounted, UUID storageId)
-        throws IOException, InterruptedException {
-      CopyRequest copy = MigrationPlanner.copyRequest(request, mounted);
-      operation.checkCancelled();
-      try (StoreHost.CopySession session = host.begin(copy, operation)) {
-        kept = true;
-        stages.run(
-            Stage.COPY,
-            progress -> {
-              session.copyPaths(progress);
-              return Failures.requireSound(session.report());
-            });
-        stages.run(
-            Stage.STATE,
-            progress -> {
-              session.copyState(progress);
-              return session;
-            });
-        stages.run(
-            Stage.PROVE,
-            progress -> {
-              session.prove(progress);
-              return Failures.requireSound(session.report());
-            });
-        stages.run(
-            Stage.COMMIT,
-            progress -> {
-              session.commit(storageId);
-              return storageId;
-            });
-        return session.report();
-      }
-    }
-
-    /** The move is done: nothing that goes wrong here may look as if it were not. */
-    private CopyReport detach(CopyReport report) throws IOException, InterruptedException {
-      try {
-        stages.run(
-            Stage.DETACH,
-            progress -> {
-              mounter.unmount(storage, RunOptions.ofDefaults());
-              return storage;
-            });
-        return report;
+        return operation.translating(what, run::move);
       } catch (StorageSdkException e) {
-        return Failures.withNote(report, "The storage is still attached: " + e.getMessage());
+        StorageSdkException told = run.failed(e);
+        if (told.stateLeft() == StateLeft.NOTHING_CHANGED) {
+          journal.close();
+          machine
+              .effects()
+              .run(
+                  "delete the journal",
+                  () -> DurableFiles.delete(place.journal(request.instance())));
+        }
+        throw told;
       }
-    }
-
-    private Optional<Path> diskFile() {
-      return storage.location() instanceof StorageLocation.VhdxFile disk
-          ? Optional.of(disk.file())
-          : Optional.empty();
-    }
-
-    private Optional<ByteSize> diskFileSize() throws IOException {
-      Optional<Path> file = diskFile();
-      return file.isPresent()
-          ? Optional.of(ByteSize.ofBytes(Files.size(file.get())))
-          : Optional.empty();
-    }
-
-    /**
-     * A disk that this run made and could not take back, because formatting it was cut short. It is
-     * not deleted: somebody may have come and filled it.
-     */
-    Optional<Path> spoiltDisk() {
-      return kept || made.isEmpty() ? Optional.empty() : diskFile();
-    }
-
-    /** After the undo: what is left of the run that failed. */
-    StateLeft stateLeft(StorageSdkException e) {
-      if (undo.failed() || spoiltDisk().isPresent() || e.stateLeft() == StateLeft.NEEDS_CLEANUP) {
-        return StateLeft.NEEDS_CLEANUP;
-      }
-      if (kept) {
-        return StateLeft.RESUMABLE;
-      }
-      return e.stateLeft() == StateLeft.UNKNOWN ? StateLeft.UNKNOWN : StateLeft.NOTHING_CHANGED;
     }
   }
 
-  /**
-   * A disk that was formatted, or only partitioned, has blocks; a new one has none. A log says that
-   * somebody wrote, and one that cannot be replayed hides which blocks there are.
-   */
-  private static boolean neverWritten(DiskInfo info) {
-    return info.log() == LogState.CLEAN
-        && info.blocks().fullyPresent() == 0
-        && info.blocks().partiallyPresent() == 0;
+  /** The machine may have changed since the caller's plan. */
+  private void preflight(
+      String what,
+      MigrationRequest request,
+      boolean takenUp,
+      StageTimes stages,
+      Operation operation) {
+    try {
+      operation.translating(
+          what,
+          () ->
+              stages.run(
+                  Stage.PREFLIGHT,
+                  progress -> {
+                    List<Problem> refusals =
+                        new ArrayList<>(planner.plan(request, operation).refusals());
+                    if (takenUp) {
+                      // Half attached by the attempt of before: the mounter puts that in order.
+                      refusals.removeIf(p -> p.code() == ErrorCode.VHDX_IN_USE);
+                    }
+                    Failures.refuse(refusals);
+                    return refusals;
+                  }));
+    } catch (StorageSdkException e) {
+      StateLeft left =
+          e.stateLeft() == StateLeft.UNKNOWN ? StateLeft.UNKNOWN : StateLeft.NOTHING_CHANGED;
+      throw Failures.leaving(e, takenUp ? StateLeft.RESUMABLE : left, Optional.empty());
+    }
+  }
+
+  private boolean unfinished(SharedStorage storage, InstanceName instance) throws IOException {
+    try {
+      return StageJournal.read(MovePlace.journal(MovePlace.of(storage), instance))
+          .filter(state -> !state.untouched())
+          .isPresent();
+    } catch (EnvironmentException e) {
+      if (e.code() == ErrorCode.UNSUPPORTED_PLATFORM) {
+        return false; // the plan says so too, with what else there is to say
+      }
+      throw e;
+    }
+  }
+
+  private StageJournal takeUpOrBegin(MovePlace place, MigrationRequest request)
+      throws IOException, InterruptedException {
+    Optional<JournalState> there = place.read(request.instance());
+    if (there.isPresent()) {
+      JournalState state = there.get();
+      requireOf(state, request.storage(), request.instance());
+      if (state.rollingBack()) {
+        throw unfinished(state, "its rollback was begun and did not come to its end");
+      }
+      boolean sameStore =
+          state.header().request().source().equals(request.source())
+              && state.header().request().configDirectory().equals(request.configDirectory());
+      // A plan that can be run although the move was committed: the storage is another one by now.
+      if (state.untouched() || state.of(Stage.COMMIT) == JournalState.Progress.DONE) {
+        machine
+            .effects()
+            .run("put the last journal aside", () -> place.putAside(request.instance()));
+      } else if (sameStore) {
+        return StageJournal.open(place.journal(request.instance()));
+      } else {
+        throw unfinished(
+            state,
+            "it moves "
+                + PathBytes.printable(state.header().request().source().directory())
+                + ", or with another configuration");
+      }
+    }
+    JournalHeader header =
+        new JournalHeader(UUID.randomUUID(), UUID.randomUUID(), machine.ticker().now(), request);
+    return machine
+        .effects()
+        .make(
+            "begin the journal",
+            () -> StageJournal.begin(place.journal(request.instance()), header));
+  }
+
+  private static void requireJournal(SharedStorage storage, InstanceName instance)
+      throws IOException {
+    Optional<JournalState> state =
+        StageJournal.read(MovePlace.journal(MovePlace.of(storage), instance));
+    if (state.isEmpty() || (state.get().untouched() && !state.get().entries().isEmpty())) {
+      throw new ConflictException(
+          Problem.of(
+              ErrorCode.MOVE_NOT_FOUND,
+              "There is no move of "
+                  + instance
+                  + " to the storage "
+                  + MovePlace.words(storage)
+                  + (state.isPresent() ? " any more: it was taken back." : "."),
+              "Give storage and instance as in the request of the move, or begin one."));
+    }
+  }
+
+  /** The request of a journal, which has to be for this instance and this kind of storage. */
+  private static MigrationRequest requireOf(
+      JournalState state, SharedStorage storage, InstanceName instance) throws IOException {
+    MigrationRequest request = state.header().request();
+    if (!request.instance().equals(instance)
+        || !MovePlace.of(request.storage()).equals(MovePlace.of(storage))) {
+      throw new EnvironmentException(
+          Problem.of(
+              ErrorCode.JOURNAL_FOREIGN,
+              "The journal of "
+                  + instance
+                  + " at the storage "
+                  + MovePlace.words(storage)
+                  + " tells of the move of "
+                  + request.instance()
+                  + " to "
+                  + MovePlace.words(request.storage())
+                  + ".",
+              "The disk was renamed or copied with its journal: move the journal away, and plan"
+                  + " again."));
+    }
+    return request;
+  }
+
+  private static void requireForward(JournalState state) {
+    if (state.rollingBack()) {
+      throw unfinished(state, "its rollback was begun and did not come to its end");
+    }
+  }
+
+  private static ConflictException unfinished(JournalState state, String why) {
+    return new ConflictException(
+        Problem.of(
+            ErrorCode.MOVE_UNFINISHED,
+            "The move of "
+                + state.header().request().instance()
+                + " that began at "
+                + state.header().begun()
+                + " stands in the way: "
+                + why
+                + ".",
+            "Roll it back, then call again."));
+  }
+
+  private static DiskException notMounted(SharedStorage storage) {
+    return new DiskException(
+        Problem.of(
+            ErrorCode.NOT_MOUNTED,
+            "The storage " + MovePlace.words(storage) + " is not mounted.",
+            "Mount it and call again."));
   }
 
   /** The parts do not tell the listeners: these follow one operation, this one. */

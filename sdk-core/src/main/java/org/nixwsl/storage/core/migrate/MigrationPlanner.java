@@ -13,6 +13,8 @@ import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.VhdxManager;
 import org.nixwsl.storage.WslMounter;
 import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.migrate.stage.CopyStep;
+import org.nixwsl.storage.core.migrate.stage.Machine;
 import org.nixwsl.storage.core.platform.StoreHost;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.disk.ByteSize;
@@ -40,11 +42,13 @@ final class MigrationPlanner {
   private final VhdxManager vhdx;
   private final WslMounter mounter;
   private final StoreHost host;
+  private final Machine machine;
 
-  MigrationPlanner(VhdxManager vhdx, WslMounter mounter, StoreHost host) {
-    this.vhdx = vhdx;
-    this.mounter = mounter;
-    this.host = host;
+  MigrationPlanner(Machine machine) {
+    this.vhdx = machine.vhdx();
+    this.mounter = machine.mounter();
+    this.host = machine.host();
+    this.machine = machine;
   }
 
   /** The copy that a migration to a mounted storage makes. */
@@ -113,6 +117,11 @@ final class MigrationPlanner {
           "Mount the right disk, or correct the UUID.");
     }
     found.refusals.addAll(host.refusals(copyRequest(request, mounted), measure, operation));
+    CopyStep.otherOwner(
+            request,
+            mounted,
+            machine.tree().look(mounted, request.instance(), request.source(), operation))
+        .ifPresent(found.refusals::add);
   }
 
   private void diskToAttach(
@@ -209,7 +218,7 @@ final class MigrationPlanner {
     }
   }
 
-  private static List<Step> steps(MigrationRequest request, StoreHost.Measure measure) {
+  private List<Step> steps(MigrationRequest request, StoreHost.Measure measure) {
     List<Step> steps = new ArrayList<>();
     long inodeSeconds = measure.inodes() / INODES_A_SECOND;
     steps.add(step(Stage.PREFLIGHT, "Look whether everything is as planned", inodeSeconds));
@@ -223,11 +232,25 @@ final class MigrationPlanner {
     } else {
       steps.add(step(Stage.ATTACH, "Prove that the storage is mounted", 0));
     }
+    request
+        .configDirectory()
+        .ifPresent(
+            directory ->
+                steps.add(
+                    step(
+                        Stage.CONFIG,
+                        "Write the NixOS module into "
+                            + PathBytes.printable(directory)
+                            + " and import it; nothing is switched",
+                        1)));
     steps.add(
         step(
             Stage.COPY,
             "Copy " + measure.paths() + " store paths, hashing what is read",
             measure.diskBytes() / COPIED_BYTES_A_SECOND + inodeSeconds));
+    if (machine.stillness().available(request.source())) {
+      steps.add(step(Stage.FREEZE, "Stop what uses the store, until the commit", 5));
+    }
     steps.add(step(Stage.STATE, "Copy profiles, roots and logs, then the database", 1));
     steps.add(
         step(

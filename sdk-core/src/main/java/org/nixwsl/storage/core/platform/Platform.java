@@ -26,4 +26,12 @@ public interface Platform {
 
   /** How a store is copied here. */
   StoreHost storeHost(ProcessRunner processes, Ticker ticker);
+
+  /** What lies on a storage beside the stores. */
+  StorageTree storageTree(ProcessRunner processes);
+
+  /** How a store is made to stand still here; by nothing when not said. */
+  default Stillness stillness(ProcessRunner processes, Ticker ticker) {
+    return Stillness.none();
+  }
 }

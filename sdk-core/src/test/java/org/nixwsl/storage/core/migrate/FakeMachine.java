@@ -13,6 +13,7 @@ import java.util.UUID;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.VhdxManager;
 import org.nixwsl.storage.WslMounter;
+import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.platform.StoreHost;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.StageProgress;
@@ -68,9 +69,12 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
   int failAt = -1;
   int cancelAt = -1;
 
-  private final MountedStorage place =
-      new MountedStorage(
-          Path.of("/fake/mount"), "/dev/fake", Optional.of(UUID.randomUUID()), "ext4");
+  final FakeTree tree = new FakeTree();
+  Optional<UUID> formattedAs = Optional.empty();
+
+  private MountedStorage place() {
+    return new MountedStorage(Path.of("/fake/mount"), "/dev/fake", formattedAs, "ext4");
+  }
 
   /** Notes a change before it is made; fails instead of making it when its time has come. */
   private void change(String what) {
@@ -161,8 +165,11 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
   @Override
   public MountedStorage ensureMounted(SharedStorage storage, RunOptions options) {
     change("mount");
+    if (!formatted && storage.location() instanceof StorageLocation.VhdxFile) {
+      throw Failures.errorOf(Problem.of(ErrorCode.WRONG_STORAGE, "No file system.", "Format."));
+    }
     mounted = true;
-    return place;
+    return place();
   }
 
   @Override
@@ -172,8 +179,9 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
     if (formattingIsCutShort) {
       throw new EnvironmentException(Problem.of(ErrorCode.COMMAND_FAILED, "Killed.", "Again."));
     }
+    formattedAs = storage.fileSystemUuid();
     mounted = true;
-    return place;
+    return place();
   }
 
   @Override
@@ -199,7 +207,7 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
 
   @Override
   public Optional<MountedStorage> state(SharedStorage storage) {
-    return mounted ? Optional.of(place) : Optional.empty();
+    return mounted ? Optional.of(place()) : Optional.empty();
   }
 
   @Override
@@ -222,6 +230,7 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
       throw Failures.errorOf(targetRefusals.get(0));
     }
     change("begin " + request.target().directory());
+    tree.directory = StorageTree.Directory.UNFINISHED;
     return new Session();
   }
 
@@ -247,6 +256,8 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
     @Override
     public void commit(UUID storageId) {
       change("commit");
+      tree.directory = StorageTree.Directory.STORE;
+      tree.id = Optional.of(storageId);
       committed = true;
     }
 

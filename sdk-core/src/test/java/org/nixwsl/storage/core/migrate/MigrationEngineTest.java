@@ -239,6 +239,7 @@ final class MigrationEngineTest extends MigrationFixture {
       names = {"DIRTY", "CORRUPT"})
   void aDiskWithALogIsNeverTakenForABlankOne(LogState log) throws IOException {
     machine.log = log;
+    machine.formatted = true;
     engine.run(engine.plan(existingDisk()), options);
     assertThat(machine.changes).contains("mount").doesNotContain("format and mount");
   }

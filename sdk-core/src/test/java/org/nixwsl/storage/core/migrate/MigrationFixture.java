@@ -6,6 +6,8 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
 import org.nixwsl.storage.RunOptions;
+import org.nixwsl.storage.core.migrate.stage.Machine;
+import org.nixwsl.storage.core.platform.Stillness;
 import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskSpec;
@@ -19,7 +21,19 @@ import org.nixwsl.storage.store.NixStore;
 abstract class MigrationFixture {
   final FakeMachine machine = new FakeMachine();
   final EventGrammar events = new EventGrammar();
-  final MigrationEngine engine = new MigrationEngine(machine, machine, machine, Ticker.system());
+  final FakeConfig config = new FakeConfig();
+  final FaultPlan faults = new FaultPlan();
+  final MigrationEngine engine =
+      new MigrationEngine(
+          new Machine(
+              machine,
+              machine,
+              machine,
+              machine.tree,
+              Stillness.none(),
+              config,
+              Ticker.system(),
+              faults));
   final RunOptions options =
       RunOptions.builder().on(StorageEvent.class, events).cancelWith(machine.token).build();
 

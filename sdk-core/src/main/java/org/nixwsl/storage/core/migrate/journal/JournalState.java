@@ -52,12 +52,25 @@ public final class JournalState {
     return progress.getOrDefault(stage, Progress.UNTOUCHED);
   }
 
+  /** Whether nothing was begun, or all of it was taken back. */
+  public boolean untouched() {
+    return progress.values().stream().allMatch(p -> p == Progress.UNTOUCHED);
+  }
+
+  /**
+   * Whether a rollback was begun and not brought to its end: {@link Stage#PREFLIGHT}, which has
+   * nothing to take back itself, stands for all of them.
+   */
+  public boolean rollingBack() {
+    return of(Stage.PREFLIGHT) == Progress.UNDOING;
+  }
+
   /** What was noted of a stage since it was begun; the last value of each name stands. */
   public Map<String, String> facts(Stage stage) {
     return Map.copyOf(facts.getOrDefault(stage, Map.of()));
   }
 
-  /** The last error, if nothing came after it. */
+  /** The last error, if nothing was tried after it. */
   public Optional<JournalEntry> failure() {
     return failure;
   }
@@ -101,7 +114,9 @@ public final class JournalState {
       failure = Optional.of(entry);
       return;
     }
-    failure = Optional.empty();
+    if (entry.kind() == JournalEntry.Kind.INTENT) {
+      failure = Optional.empty();
+    }
     Stage stage = entry.stage();
     switch (entry.kind()) {
       case INTENT -> progress.put(stage, Progress.BEGUN);

@@ -47,6 +47,9 @@ final class JournalText {
     fields.put("storage", storage(request.storage()));
     request.createDisk().ifPresent(disk -> fields.put("createDisk", disk(disk)));
     request.threads().ifPresent(threads -> fields.put("threads", threads));
+    request
+        .configDirectory()
+        .ifPresent(directory -> fields.put("configDirectory", PathBytes.printable(directory)));
     fields.put("detachAtEnd", request.detachAtEnd());
     return MAGIC + VERSION + " " + ascii(fields);
   }
@@ -64,6 +67,9 @@ final class JournalText {
     }
     if (fields.containsKey("threads")) {
       request.threads(Math.toIntExact(number(fields, "threads")));
+    }
+    if (fields.containsKey("configDirectory")) {
+      request.configDirectory(path(fields, "configDirectory"));
     }
     return new JournalHeader(
         UUID.fromString(text(fields, "migration")),

@@ -81,6 +81,7 @@ final class StageJournalTest {
                       .fixed(true)
                       .build())
               .threads(7)
+              .configDirectory(odd)
               .detachAtEnd(true)
               .build();
       MigrationRequest bare =

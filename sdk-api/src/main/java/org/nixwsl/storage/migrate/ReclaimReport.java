@@ -1,0 +1,17 @@
+package org.nixwsl.storage.migrate;
+
+import java.util.List;
+
+/**
+ * The trash of a storage was emptied.
+ *
+ * @param removed the names that are gone from it
+ * @param kept the names that are in use and were kept
+ */
+public record ReclaimReport(List<String> removed, List<String> kept) {
+  /** Copies the lists. */
+  public ReclaimReport {
+    removed = List.copyOf(removed);
+    kept = List.copyOf(kept);
+  }
+}

@@ -1,0 +1,145 @@
+package org.nixwsl.storage.core.migrate;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.migrate.journal.JournalEntry;
+import org.nixwsl.storage.core.migrate.journal.JournalState.Progress;
+import org.nixwsl.storage.core.migrate.stage.AttachStep;
+import org.nixwsl.storage.core.migrate.stage.Attempt;
+import org.nixwsl.storage.core.migrate.stage.CommitStep;
+import org.nixwsl.storage.core.migrate.stage.StageStep;
+import org.nixwsl.storage.core.platform.StorageTree;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.error.ConflictException;
+import org.nixwsl.storage.error.EnvironmentException;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.migrate.RollbackReport;
+import org.nixwsl.storage.migrate.Stage;
+import org.nixwsl.storage.mount.MountedStorage;
+import org.nixwsl.storage.store.NixStore;
+
+/** Takes a move back, from wherever it is: first looks whether anything would be lost. */
+final class MoveRollback {
+  private final Attempt attempt;
+  private final StorageTree tree;
+  private final Optional<UUID> discard;
+
+  MoveRollback(Attempt attempt, StorageTree tree, Optional<UUID> discard) {
+    this.attempt = attempt;
+    this.tree = tree;
+    this.discard = discard;
+  }
+
+  RollbackReport rollBack() throws IOException, InterruptedException {
+    Operation operation = attempt.operation();
+    operation.runStage(
+        Stage.PREFLIGHT,
+        progress -> {
+          AttachStep.mountToUndo(attempt);
+          requireNothingIsLost();
+        });
+    attempt.note(JournalEntry.Kind.UNDO_INTENT, Stage.PREFLIGHT, Map.of());
+    boolean diskBefore = attempt.diskFile().filter(Files::exists).isPresent();
+    List<Stage> undone = new ArrayList<>();
+    List<String> notes = new ArrayList<>();
+    for (int i = MoveRun.STEPS.size() - 1; i >= 0; i--) {
+      StageStep step = MoveRun.STEPS.get(i);
+      boolean mountedToUndo = step.stage() == Stage.ATTACH && AttachStep.mountedToUndo(attempt);
+      if (attempt.state().of(step.stage()) == Progress.UNTOUCHED && !mountedToUndo) {
+        continue;
+      }
+      if (step.stage() != Stage.DISK && step.stage() != Stage.ATTACH && !step.undoable(attempt)) {
+        throw notOurs(step.stage());
+      }
+      if (step.stage() == Stage.DISK && !step.undoable(attempt)) {
+        notes.add(
+            attempt.diskFile().map(PathBytes::printable).orElse("")
+                + " stays: something is on it, or it was not made by this move.");
+      }
+      operation.runStage(step.stage(), progress -> attempt.takeBack(step, operation));
+      undone.add(step.stage());
+    }
+    attempt.note(JournalEntry.Kind.UNDONE, Stage.PREFLIGHT, Map.of());
+    notes.addAll(attempt.notes());
+    return new RollbackReport(
+        attempt.request().instance(),
+        undone,
+        attempt.trash(),
+        diskBefore && attempt.diskFile().filter(Files::exists).isEmpty(),
+        notes);
+  }
+
+  private void requireNothingIsLost() throws IOException, InterruptedException {
+    Optional<StorageTree.Facts> facts = attempt.look();
+    if (facts.isEmpty()) {
+      return;
+    }
+    if (!facts.get().users().isEmpty()) {
+      throw new ConflictException(
+          Problem.of(
+                  ErrorCode.STORAGE_BUSY,
+                  "The directory of "
+                      + attempt.request().instance()
+                      + " on the storage is in use: "
+                      + String.join(", ", facts.get().users())
+                      + ".",
+                  "Stop the instance (wsl --terminate), so that it boots from its root disk, and"
+                      + " call again.")
+              .mayGoAway());
+    }
+    if (!attempt.committed()) {
+      return;
+    }
+    NixStore old = attempt.request().source();
+    if (!Files.exists(old.database(), LinkOption.NOFOLLOW_LINKS)) {
+      throw new EnvironmentException(
+          Problem.of(
+              ErrorCode.NOT_A_STORE,
+              "The store that was moved is not in "
+                  + PathBytes.printable(old.directory())
+                  + " any more, so that nothing can be gone back to.",
+              "Restore it first."));
+    }
+    if (discard.filter(attempt.storageId()::equals).isEmpty() && changed()) {
+      throw new ConflictException(
+          Problem.of(
+              ErrorCode.CHANGED_SINCE_COMMIT,
+              "The store of "
+                  + attempt.request().instance()
+                  + " on the storage has changed since it was committed: paths, profiles or roots"
+                  + " differ from what was moved.",
+              "If the changes may go, give the storage id "
+                  + attempt.storageId()
+                  + " as discardChangesSince."));
+    }
+  }
+
+  private boolean changed() throws IOException, InterruptedException {
+    MountedStorage mounted = attempt.mounted().orElseThrow();
+    NixStore target =
+        NixStore.ofNixDirectory(mounted.instanceDirectory(attempt.request().instance()));
+    Optional<String> committed = CommitStep.committedFingerprint(attempt);
+    return committed.isEmpty()
+        || !committed.get().equals(tree.fingerprint(target, attempt.operation()));
+  }
+
+  private ConflictException notOurs(Stage stage) {
+    return new ConflictException(
+        Problem.of(
+            ErrorCode.TARGET_NOT_EMPTY,
+            "The stage "
+                + stage
+                + " is not taken back: the directory of "
+                + attempt.request().instance()
+                + " on the storage holds what the move did not put there.",
+            "Look at it, move away what does not belong there, and call again."));
+  }
+}

@@ -1,0 +1,399 @@
+package org.nixwsl.storage.core.migrate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.Test;
+import org.nixwsl.storage.RunOptions;
+import org.nixwsl.storage.core.migrate.stage.Machine;
+import org.nixwsl.storage.core.platform.Stillness;
+import org.nixwsl.storage.core.platform.StorageTree;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.core.run.Ticker;
+import org.nixwsl.storage.disk.ByteSize;
+import org.nixwsl.storage.disk.DiskSpec;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.error.StateLeft;
+import org.nixwsl.storage.error.StorageSdkException;
+import org.nixwsl.storage.event.StorageEvent;
+import org.nixwsl.storage.migrate.MigrationPlan;
+import org.nixwsl.storage.migrate.MigrationReport;
+import org.nixwsl.storage.migrate.MigrationRequest;
+import org.nixwsl.storage.migrate.MigrationStatus;
+import org.nixwsl.storage.migrate.MigrationStatus.Phase;
+import org.nixwsl.storage.migrate.RollbackReport;
+import org.nixwsl.storage.migrate.RollbackRequest;
+import org.nixwsl.storage.migrate.Stage;
+import org.nixwsl.storage.mount.InstanceName;
+import org.nixwsl.storage.mount.SharedStorage;
+import org.nixwsl.storage.store.NixStore;
+
+/**
+ * What becomes of a move after it began: taken up, taken back, looked at, in the way of another.
+ */
+final class MoveTest extends MigrationFixture {
+  private static final InstanceName ONE = InstanceName.of("one");
+
+  private SharedStorage storage() {
+    return SharedStorage.onVhdx(file);
+  }
+
+  private RollbackRequest back() {
+    return RollbackRequest.of(storage(), ONE);
+  }
+
+  private void killAtCopy() {
+    machine.failAt = 3;
+    assertThatThrownBy(() -> engine.run(engine.plan(newDisk())))
+        .isInstanceOf(StorageSdkException.class);
+    machine.failAt = -1;
+  }
+
+  private void refused(ErrorCode code, ThrowingCallable call) {
+    StorageSdkException e = catchThrowableOfType(StorageSdkException.class, call);
+    assertThat(e).as("refused").isNotNull();
+    assertThat(e.code()).as(e.getMessage()).isEqualTo(code);
+  }
+
+  @Test
+  void thereIsNothingToGoOnWithBeforeAMoveAndAfterItsRollback() {
+    refused(ErrorCode.MOVE_NOT_FOUND, () -> engine.resume(storage(), ONE));
+    refused(ErrorCode.MOVE_NOT_FOUND, () -> engine.rollBack(back()));
+    assertThat(engine.status(storage(), ONE).phase()).isEqualTo(Phase.NONE);
+    killAtCopy();
+    engine.rollBack(back());
+    refused(ErrorCode.MOVE_NOT_FOUND, () -> engine.resume(storage(), ONE));
+    refused(ErrorCode.MOVE_NOT_FOUND, () -> engine.rollBack(back()));
+    assertThat(engine.status(storage(), ONE).phase()).isEqualTo(Phase.ROLLED_BACK);
+  }
+
+  @Test
+  void tellsWhyTheLastCallFailedAndWhatIsDone() {
+    killAtCopy();
+    MigrationStatus status = engine.status(storage(), ONE);
+    assertThat(status.phase()).isEqualTo(Phase.UNFINISHED);
+    MigrationStatus.Failure failure = status.failure().orElseThrow();
+    assertThat(failure.code()).isEqualTo(ErrorCode.IO_FAILED);
+    assertThat(failure.stage()).isEqualTo(Stage.COPY);
+    assertThat(status.stages())
+        .containsExactly(
+            new MigrationStatus.StageState(Stage.DISK, MigrationStatus.Progress.DONE),
+            new MigrationStatus.StageState(Stage.COPY, MigrationStatus.Progress.BEGUN));
+    assertThat(status.storageSeen()).isFalse();
+  }
+
+  @Test
+  void aFailureThatLeavesNothingLeavesNoJournal() throws IOException {
+    machine.failAt = 0;
+    MigrationPlan plan = engine.plan(newDisk());
+    StorageSdkException e = catchThrowableOfType(StorageSdkException.class, () -> engine.run(plan));
+    assertThat(e.stateLeft()).isEqualTo(StateLeft.NOTHING_CHANGED);
+    assertThat(engine.status(storage(), ONE).phase()).isEqualTo(Phase.NONE);
+  }
+
+  @Test
+  void whetherACommitHappenedIsNotGuessedWhileTheDiskIsAway() {
+    faults.killAt(indexOf("write the id"), true);
+    assertThatThrownBy(() -> engine.run(engine.plan(newDisk())))
+        .isInstanceOf(FaultPlan.Killed.class);
+    faults.killNever();
+    machine.mounted = false;
+    assertThat(engine.status(storage(), ONE).phase()).isEqualTo(Phase.COMMIT_NOT_KNOWN);
+    machine.mounted = true;
+    assertThat(engine.status(storage(), ONE).phase()).isEqualTo(Phase.COMMITTED);
+    machine.tree.id = Optional.empty();
+    assertThat(engine.status(storage(), ONE).phase()).isEqualTo(Phase.UNFINISHED);
+  }
+
+  /** The number of a change in an undisturbed move, which this makes on another machine. */
+  private static int indexOf(String change) {
+    MoveTest other = new MoveTest();
+    try {
+      other.folder = Files.createTempDirectory("nixwsl-test-");
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+    other.nameTheDisk();
+    other.engine.run(other.engine.plan(other.newDisk()));
+    int index = other.faults.made().indexOf(change);
+    assertThat(index).isNotNegative();
+    return index;
+  }
+
+  @Test
+  void aStoreThatChangedAfterItWasCopiedIsNotCommittedAndDisarmed() {
+    machine.tree.sourceChangesAtEachLook = true;
+    MigrationRequest request = withConfig();
+    refused(ErrorCode.STORE_CHANGED, () -> engine.run(engine.plan(request)));
+    assertThat(machine.committed).isFalse();
+    assertThat(machine.tree.armed).isEmpty();
+    machine.tree.sourceChangesAtEachLook = false;
+    engine.resume(storage(), ONE);
+    assertThat(machine.committed).isTrue();
+    assertThat(machine.tree.armed).hasSize(1);
+  }
+
+  private MigrationRequest withConfig() {
+    return request()
+        .storage(storage())
+        .createDisk(DiskSpec.ofSize(ByteSize.gibibytes(64)))
+        .configDirectory(folder.resolve("etc/nixos"))
+        .build();
+  }
+
+  @Test
+  void theDirectoryOfAnotherInstanceIsRefusedInThePlanAndLater() throws IOException {
+    machine.mounted = true;
+    machine.formatted = true;
+    MigrationRequest request = existingDisk();
+    MigrationPlan plan = engine.plan(request);
+    machine.tree.owner = Optional.of("another-root-disk");
+    assertThat(engine.plan(request).refusals())
+        .extracting(Problem::code)
+        .containsExactly(ErrorCode.OTHER_OWNER);
+    refused(ErrorCode.OTHER_OWNER, () -> engine.run(plan));
+    // A root disk that cannot be told is not taken for the right one.
+    machine.tree.us = Optional.empty();
+    refused(ErrorCode.OTHER_OWNER, () -> engine.run(plan));
+    machine.mounted = false;
+    refused(ErrorCode.OTHER_OWNER, () -> engine.run(engine.plan(request)));
+    machine.tree.us = machine.tree.owner;
+    engine.run(engine.plan(request));
+    engine.rollBack(back());
+    assertThat(machine.tree.owner).as("was there before").contains("another-root-disk");
+  }
+
+  @Test
+  void aSecondCallOnTheSameStorageIsRefusedWhileOneRuns() {
+    List<ErrorCode> codes = new ArrayList<>();
+    List<Phase> phases = new ArrayList<>();
+    RunOptions nosy =
+        RunOptions.builder()
+            .on(
+                StorageEvent.StageStarted.class,
+                event -> {
+                  if (event.stage() == Stage.COPY) {
+                    phases.add(engine.status(storage(), ONE).phase());
+                    for (Runnable call :
+                        List.<Runnable>of(
+                            () -> engine.resume(storage(), ONE),
+                            () -> engine.rollBack(back()),
+                            () -> engine.reclaim(storage()))) {
+                      try {
+                        call.run();
+                      } catch (StorageSdkException e) {
+                        codes.add(e.code());
+                      }
+                    }
+                  }
+                })
+            .build();
+    engine.run(engine.plan(newDisk()), nosy);
+    assertThat(phases).containsExactly(Phase.RUNNING);
+    assertThat(codes)
+        .containsExactly(ErrorCode.MOVE_RUNNING, ErrorCode.MOVE_RUNNING, ErrorCode.MOVE_RUNNING);
+  }
+
+  @Test
+  void aMoveOfAnotherStoreIsNotMixedWithAnUnfinishedOne() {
+    killAtCopy();
+    MigrationRequest other =
+        MigrationRequest.builder()
+            .source(NixStore.ofRoot(folder))
+            .instance(ONE)
+            .storage(storage())
+            .build();
+    refused(ErrorCode.MOVE_UNFINISHED, () -> engine.run(engine.plan(other)));
+    engine.rollBack(back());
+    engine.run(engine.plan(other));
+    assertThat(machine.committed).isTrue();
+  }
+
+  @Test
+  void aJournalThatCameWithARenamedDiskIsForeign() throws IOException {
+    killAtCopy();
+    Path renamed = folder.resolve("renamed.vhdx");
+    Files.move(file, renamed);
+    Files.move(folder.resolve("disk.vhdx.nixwsl"), folder.resolve("renamed.vhdx.nixwsl"));
+    refused(ErrorCode.JOURNAL_FOREIGN, () -> engine.resume(SharedStorage.onVhdx(renamed), ONE));
+    refused(
+        ErrorCode.JOURNAL_FOREIGN,
+        () -> engine.rollBack(RollbackRequest.of(SharedStorage.onVhdx(renamed), ONE)));
+  }
+
+  @Test
+  void aPlaceForJournalsThatOthersCanWriteToIsForeign() throws IOException {
+    Path place = Files.createDirectory(folder.resolve("disk.vhdx.nixwsl"));
+    Files.setAttribute(place, "unix:mode", 0777);
+    refused(ErrorCode.JOURNAL_FOREIGN, () -> engine.run(engine.plan(newDisk())));
+    assertThat(machine.changes).isEmpty();
+  }
+
+  @Test
+  void aCommittedMoveIsTakenBackOnlyIfNothingIsLostByIt() throws IOException {
+    MigrationRequest request = withSource();
+    engine.run(engine.plan(request));
+    UUID id = machine.tree.id.orElseThrow();
+    machine.tree.users = List.of("an instance");
+    refused(ErrorCode.STORAGE_BUSY, () -> engine.rollBack(back()));
+    assertThat(engine.status(storage(), ONE).inUse()).isTrue();
+    machine.tree.users = List.of();
+    machine.tree.targetFingerprint = "changed";
+    refused(ErrorCode.CHANGED_SINCE_COMMIT, () -> engine.rollBack(back()));
+    refused(
+        ErrorCode.CHANGED_SINCE_COMMIT,
+        () -> engine.rollBack(new RollbackRequest(storage(), ONE, Optional.of(UUID.randomUUID()))));
+    Path database = request.source().database();
+    Files.move(database, folder.resolve("aside"));
+    refused(ErrorCode.NOT_A_STORE, () -> engine.rollBack(back()));
+    Files.move(folder.resolve("aside"), database);
+    assertThat(machine.tree.id).contains(id);
+    RollbackReport report = engine.rollBack(new RollbackRequest(storage(), ONE, Optional.of(id)));
+    assertThat(machine.tree.id).isEmpty();
+    assertThat(report.trash()).isPresent();
+    assertThat(report.diskDeleted()).as("something is in its trash").isFalse();
+    assertThat(report.undone())
+        .containsExactly(
+            Stage.COMMIT, Stage.PROVE, Stage.STATE, Stage.COPY, Stage.ATTACH, Stage.DISK);
+    assertThat(machine.tree.trash).hasSize(1);
+    machine.mounted = true;
+    assertThat(engine.reclaim(storage()).removed()).isEqualTo(report.trash().stream().toList());
+  }
+
+  private MigrationRequest withSource() throws IOException {
+    NixStore source = NixStore.ofRoot(folder);
+    Files.createDirectories(source.database().getParent());
+    Files.writeString(source.database(), "rows");
+    return MigrationRequest.builder()
+        .source(source)
+        .instance(ONE)
+        .storage(storage())
+        .createDisk(DiskSpec.ofSize(ByteSize.gibibytes(64)))
+        .build();
+  }
+
+  @Test
+  void whatTheMoveDidNotPutThereIsNotTakenBack() {
+    killAtCopy();
+    machine.tree.directory = StorageTree.Directory.FOREIGN;
+    refused(ErrorCode.TARGET_NOT_EMPTY, () -> engine.rollBack(back()));
+    assertThat(machine.tree.trash).isEmpty();
+  }
+
+  @Test
+  void aCommittedMoveIsOnlyTidiedUpByAResume() {
+    engine.run(engine.plan(withConfig()));
+    int before = machine.changes.size();
+    MigrationReport report = engine.resume(storage(), ONE);
+    assertThat(machine.changes.subList(before, machine.changes.size())).containsOnly("mount");
+    assertThat(report.copy().paths()).isEqualTo(10);
+    assertThat(report.storageId()).isEqualTo(machine.tree.id.orElseThrow());
+  }
+
+  @Test
+  void trashIsNotLookedForOnAStorageThatIsNotMounted() {
+    refused(ErrorCode.NOT_MOUNTED, () -> engine.reclaim(storage()));
+  }
+
+  @Test
+  void severalInstancesShareTheDiskAndItsAttachment() {
+    List<MigrationPlan> plans =
+        List.of(
+            engine.plan(newDisk()),
+            engine.plan(
+                MigrationRequest.builder()
+                    .source(NixStore.ofRoot(folder))
+                    .instance(InstanceName.of("two"))
+                    .storage(storage())
+                    .createDisk(DiskSpec.ofSize(ByteSize.gibibytes(64)))
+                    .build()));
+    // The fake has one directory: it is another one for the second instance.
+    RunOptions next =
+        RunOptions.builder()
+            .on(
+                StorageEvent.Completed.class,
+                event -> {
+                  machine.tree.id = Optional.empty();
+                  machine.tree.owner = Optional.empty();
+                  machine.tree.directory = StorageTree.Directory.ABSENT;
+                })
+            .build();
+    List<MigrationReport> reports = engine.runAll(plans, next);
+    assertThat(reports)
+        .extracting(report -> report.instance().value())
+        .containsExactly("one", "two");
+    assertThat(machine.changes)
+        .containsOnlyOnce("create", "format and mount", "unmount")
+        .containsSubsequence("begin /fake/mount/one", "begin /fake/mount/two", "unmount");
+    assertThatThrownBy(() -> engine.runAll(List.of(plans.get(0), plans.get(0))))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> engine.runAll(List.of())).isInstanceOf(IllegalArgumentException.class);
+  }
+
+  /** A freeze as a machine has it: it outlives the process, and one at a time. */
+  private static final class FakeFreeze implements Stillness {
+    private final List<String> calls = new ArrayList<>();
+    private Optional<String> inForce = Optional.empty();
+    private boolean lost;
+
+    @Override
+    public boolean available(NixStore store) {
+      return true;
+    }
+
+    @Override
+    public String begin(NixStore store, Operation operation) {
+      String token = "freeze" + calls.size();
+      inForce = Optional.of(token);
+      calls.add("begin");
+      return token;
+    }
+
+    @Override
+    public void keep(String token, Operation operation) {
+      if (lost || !inForce.equals(Optional.of(token))) {
+        throw Failures.errorOf(Problem.of(ErrorCode.STORE_CHANGED, "Thawed.", "Again."));
+      }
+      calls.add("keep");
+    }
+
+    @Override
+    public void end(Optional<String> token, NixStore store, Operation operation) {
+      inForce = Optional.empty();
+      calls.add("end");
+    }
+  }
+
+  @Test
+  void theStoreStandsStillFromTheLastLookUntilAfterTheCommit() {
+    FakeFreeze freeze = new FakeFreeze();
+    MigrationEngine freezing =
+        new MigrationEngine(
+            new Machine(
+                machine, machine, machine, machine.tree, freeze, config, Ticker.system(), faults));
+    freeze.lost = true;
+    MigrationPlan plan = freezing.plan(newDisk());
+    assertThat(plan.steps())
+        .extracting(MigrationPlan.Step::stage)
+        .containsSubsequence(Stage.COPY, Stage.FREEZE, Stage.STATE);
+    refused(ErrorCode.STORE_CHANGED, () -> freezing.run(plan));
+    assertThat(freeze.inForce).as("a failure thaws").isEmpty();
+    assertThat(machine.committed).isFalse();
+    freeze.lost = false;
+    freezing.resume(storage(), ONE);
+    assertThat(freeze.calls).containsExactly("begin", "end", "begin", "keep");
+    assertThat(freeze.inForce).as("after the commit it stays").isPresent();
+    freezing.rollBack(back());
+    assertThat(freeze.inForce).isEmpty();
+  }
+}
