@@ -10,6 +10,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.nixwsl.storage.testkit.wsl.SimulatedWsl;
 import org.nixwsl.storage.testkit.wsl.command.FaultPlan.Fault;
 
@@ -38,11 +40,13 @@ class SimulatedWslExampleTest {
 
   // endregion
 
-  @Test
-  void theExampleInTheDocumentIsTheCompiledOne() throws IOException {
+  @ParameterizedTest
+  @ValueSource(classes = {SimulatedWslExampleTest.class, RealDisksExampleTest.class})
+  void theExampleInTheDocumentIsTheCompiledOne(Class<?> example) throws IOException {
     String source =
         Files.readString(
-            Path.of("src/test/java/org/nixwsl/storage/examples/SimulatedWslExampleTest.java"));
+            Path.of(
+                "src/test/java/org/nixwsl/storage/examples", example.getSimpleName() + ".java"));
     String region =
         source.substring(
             source.indexOf("// region example\n") + "// region example\n".length(),
@@ -52,8 +56,7 @@ class SimulatedWslExampleTest {
   }
 
   /** A program that a user may have: it tries three times. */
-  private static boolean mountBackup(Path wslExe, Path disk)
-      throws IOException, InterruptedException {
+  static boolean mountBackup(Path wslExe, Path disk) throws IOException, InterruptedException {
     assumeTrue(Files.isExecutable(Path.of("/bin/sh")), "skipped: sh is missing");
     List<String> command =
         new ArrayList<>(List.of(wslExe.toString(), "--mount", disk.toString(), "--vhd"));
