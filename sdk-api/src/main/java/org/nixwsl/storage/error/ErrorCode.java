@@ -73,6 +73,12 @@ public enum ErrorCode {
   DATABASE_UNREADABLE,
   /** The store is in use by Nix, so that a moment in which it stands still cannot be had. */
   STORE_IN_USE,
+  /** The store is frozen already, by another run. */
+  STORE_FROZEN,
+  /** The store could not be made to stand still, or not be let go again. */
+  FREEZE_FAILED,
+  /** A freeze that was relied on is not in force any more. */
+  FREEZE_LOST,
   /** The store changed while it was copied. */
   STORE_CHANGED,
   /** The target holds another store, or files that the SDK did not put there. */

@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import org.nixwsl.storage.core.guest.GuestServer;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Ticker;
+import org.nixwsl.storage.linux.freeze.LinuxFreezer;
 
 /**
  * The guest as a program: standard input and output carry the protocol of {@code
@@ -35,6 +36,7 @@ public final class GuestMain {
       new GuestServer(
               platform.storeHost(processes, ticker),
               platform.verifier(processes, ticker),
+              new LinuxFreezer(processes, ticker),
               ticker,
               GuestServer.SILENCE,
               () -> Runtime.getRuntime().halt(ABANDONED))

@@ -20,6 +20,7 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.StoreVerifier;
+import org.nixwsl.storage.core.platform.StoreFreezer;
 import org.nixwsl.storage.core.platform.StoreHost;
 import org.nixwsl.storage.core.platform.StoreHost.CopySession;
 import org.nixwsl.storage.core.run.Operation;
@@ -56,6 +57,7 @@ public final class GuestServer {
 
   private final StoreHost host;
   private final StoreVerifier verifier;
+  private final StoreFreezer freezer;
   private final Ticker ticker;
   private final Duration silence;
   private final Runnable abandoned;
@@ -76,9 +78,15 @@ public final class GuestServer {
    *     locks
    */
   public GuestServer(
-      StoreHost host, StoreVerifier verifier, Ticker ticker, Duration silence, Runnable abandoned) {
+      StoreHost host,
+      StoreVerifier verifier,
+      StoreFreezer freezer,
+      Ticker ticker,
+      Duration silence,
+      Runnable abandoned) {
     this.host = host;
     this.verifier = verifier;
+    this.freezer = freezer;
     this.ticker = ticker;
     this.silence = silence;
     this.abandoned = abandoned;
@@ -229,9 +237,18 @@ public final class GuestServer {
               });
       case "verify" -> verify(call, lines);
       case "begin" -> copy(call, lines);
-      default ->
-          throw new IllegalArgumentException("The host asks for what there is not: " + call.name());
+      default -> alone(call, lines, operation -> freeze(call, operation));
     }
+  }
+
+  /** The calls of a freeze are alone, or steps of a copy: then its guest is their caller. */
+  private Map<String, Object> freeze(Call call, Operation operation)
+      throws IOException, InterruptedException {
+    return FreezeWire.answer(call.name(), call.arguments(), freezer, operation)
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    "The host asks for what there is not: " + call.name()));
   }
 
   /** A call that is an operation of its own. */
@@ -316,7 +333,9 @@ public final class GuestServer {
         send(call.id(), lines, report.findings(), report.leftOut(), report.notes());
         return GuestWire.copyReport(report);
       }
-      default -> throw new IllegalArgumentException("No step of a copy: " + call.name());
+      default -> {
+        return freeze(call, operation);
+      }
     }
     return object();
   }

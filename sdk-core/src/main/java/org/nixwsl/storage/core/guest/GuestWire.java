@@ -329,7 +329,7 @@ final class GuestWire {
    * The bytes of a path inside the guest. A Windows host writes such a path as {@code
    * Path.of("/nix")}, which Windows completes with a drive and shows with backslashes: both go.
    */
-  private static String path(Path path) {
+  static String path(Path path) {
     byte[] bytes = PathBytes.of(path);
     if (path.getFileSystem().getSeparator().equals("\\")) {
       Path root = path.getRoot();
@@ -339,7 +339,7 @@ final class GuestWire {
     return Base64.getEncoder().encodeToString(bytes);
   }
 
-  private static Path path(String encoded) {
+  static Path path(String encoded) {
     return PathBytes.toAbsolutePath(Base64.getDecoder().decode(encoded));
   }
 }

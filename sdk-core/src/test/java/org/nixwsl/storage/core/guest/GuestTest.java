@@ -31,6 +31,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.core.guest.GuestClient.Listener;
 import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.platform.StoreFreezer.Found;
+import org.nixwsl.storage.core.platform.StoreFreezer.Frozen;
+import org.nixwsl.storage.core.platform.StoreFreezer.Thaw;
 import org.nixwsl.storage.core.platform.StoreHost;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
@@ -72,6 +75,7 @@ class GuestTest {
       new StoreFinding("/nix/store/%FFx", Verdict.MODIFIED, "quotes \" and\nlines and \u00fc");
 
   private final FakeHost host = new FakeHost();
+  private final FakeFreezer freezer = new FakeFreezer();
   private final List<StorageEvent> events = new ArrayList<>();
   private final CancellationToken token = new CancellationToken();
   private final List<AutoCloseable> open = new ArrayList<>();
@@ -121,6 +125,53 @@ class GuestTest {
     assertThat(measure).isEqualTo(host.measure);
     assertThat(problems).isEqualTo(host.problems);
     assertThat(host.asked).isEqualTo(COPY);
+  }
+
+  @Test
+  void theCallsOfAFreezeAndTheirAnswersComeThroughAsTheyWere() throws Exception {
+    GuestFreezer guest = new GuestFreezer(connect());
+    Found found = new Found(FakeFreezer.TOKEN, "locking", true, false);
+    Path mark = Path.of("/mnt/wsl/x y/.nix-storage-id");
+
+    Frozen frozen = freezing(op -> guest.begin(FakeFreezer.OPTIONS, op));
+    assertThat(frozen).isEqualTo(FakeFreezer.FROZEN);
+    assertThat(freezing(guest::find)).isEmpty();
+    freezer.found = Optional.of(found);
+    assertThat(freezing(guest::find)).contains(found);
+    assertThat(freezing(guest::fingerprint)).isEqualTo(FakeFreezer.FINGERPRINT);
+    Thaw thaw = freezing(op -> guest.thaw(FakeFreezer.TOKEN, op));
+    assertThat(thaw).isEqualTo(Thaw.OTHER_BOOT);
+    freezing(
+        op -> {
+          guest.check(FakeFreezer.TOKEN, op);
+          guest.hold(FakeFreezer.TOKEN, Optional.of(mark), op);
+          guest.hold(FakeFreezer.TOKEN, Optional.empty(), op);
+          return mark;
+        });
+
+    assertThat(freezer.asked)
+        .containsExactly(
+            FakeFreezer.OPTIONS,
+            FakeFreezer.TOKEN,
+            FakeFreezer.TOKEN,
+            FakeFreezer.TOKEN,
+            Optional.of(mark),
+            FakeFreezer.TOKEN,
+            Optional.empty());
+  }
+
+  @Test
+  void aFreezeCanBeAStepOfACopy() throws Exception {
+    GuestClient guest = connect();
+    run(op -> guest.call("begin", GuestWire.copyRequest(COPY), Listener.none(), op));
+
+    assertThat(freezing(new GuestFreezer(guest)::fingerprint)).isEqualTo(FakeFreezer.FINGERPRINT);
+    run(op -> guest.call("close", Map.of(), Listener.none(), op));
+    assertThat(host.closed.getCount()).isZero();
+  }
+
+  private static <T> T freezing(Operation.Body<T> body) {
+    return Operation.quiet("freeze", body);
   }
 
   @Test
@@ -528,7 +579,7 @@ class GuestTest {
         new Thread(
             () -> {
               try {
-                new GuestServer(host, host, Ticker.system(), silence, () -> halt(pipes))
+                new GuestServer(host, host, freezer, Ticker.system(), silence, () -> halt(pipes))
                     .serve(pipes.inGuest(), pipes.outOfGuest());
                 pipes.guestEnds();
               } catch (IOException | InterruptedException e) {

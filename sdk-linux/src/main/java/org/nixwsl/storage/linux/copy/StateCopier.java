@@ -27,7 +27,7 @@ import org.nixwsl.storage.linux.store.FileFacts;
  * that they are, logs, the marks of the installer, and the empty directories of the daemon. Locks,
  * sockets and whatever belongs to running processes stay behind.
  */
-final class StateCopier {
+public final class StateCopier {
   private static final Path STATE = Path.of("var", "nix");
   private static final Path DATABASE = STATE.resolve("db");
 
@@ -126,10 +126,13 @@ final class StateCopier {
   }
 
   /**
-   * {@link #profilesAndRoots()} of any directory that holds {@code var}. A copy gives the same as
-   * its source: what is not copied is not in it.
+   * Profiles and roots of any directory that holds {@code var}, a sorted line for each with its
+   * target and its time, and equal for two looks exactly if nothing was switched. A copy gives the
+   * same as its source: what is not copied is not in it.
+   *
+   * @throws ChangedException if something was replaced or vanished meanwhile: to be called again
    */
-  static Set<String> profilesAndRoots(Path top, Checkpoint checkpoint) throws IOException {
+  public static Set<String> profilesAndRoots(Path top, Checkpoint checkpoint) throws IOException {
     Listing listing = new Listing();
     StateWalk.walk(top, VAR::equals, listing, checkpoint);
     return listing.all;

@@ -5,16 +5,10 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.DirectoryNotEmptyException;
-import java.nio.file.FileAlreadyExistsException;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.FileAttribute;
-import java.nio.file.attribute.PosixFileAttributes;
-import java.nio.file.attribute.PosixFilePermission;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
@@ -25,6 +19,7 @@ import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.linux.machine.MountTable;
+import org.nixwsl.storage.linux.machine.OwnDirectory;
 import org.nixwsl.storage.mount.MountName;
 
 /**
@@ -34,7 +29,7 @@ import org.nixwsl.storage.mount.MountName;
  */
 final class RunDirectory {
   /** Where it is on a machine: emptied by a restart, which ends every attachment too. */
-  static final Path ON_THIS_MACHINE = Path.of("/run/nixwsl");
+  static final Path ON_THIS_MACHINE = OwnDirectory.RUN;
 
   /** Longer than the slowest change, an unmount that has gigabytes to write. */
   private static final Duration LOCK_LIMIT = Duration.ofMinutes(15);
@@ -76,13 +71,13 @@ final class RunDirectory {
 
   /** Makes the place of a disk, which must not be there. */
   void makeHome(Path home) throws IOException {
-    Files.createDirectory(home, permissions("rwx------"));
+    Files.createDirectory(home, OwnDirectory.permissions("rwx------"));
   }
 
   /** Makes the directory of a mount, if it is not there. */
   void makeMountPoint(Path mountPoint) throws IOException {
-    makeOwn(mounts());
-    makeOwn(mountPoint);
+    OwnDirectory.make(mounts());
+    OwnDirectory.make(mountPoint);
   }
 
   /**
@@ -109,7 +104,7 @@ final class RunDirectory {
    */
   <T> T exclusively(Operation operation, Operation.Work<T> work)
       throws IOException, InterruptedException {
-    makeOwn(base);
+    OwnDirectory.make(base);
     if (!operation.await("the other threads", LOCK_LIMIT, THIS_PROCESS::tryLock)) {
       throw othersAreBusy();
     }
@@ -117,7 +112,7 @@ final class RunDirectory {
         FileChannel.open(
             base.resolve("lock"),
             Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS),
-            permissions("rw-------"))) {
+            OwnDirectory.permissions("rw-------"))) {
       if (!operation.await("the other processes", LOCK_LIMIT, () -> locked(channel))) {
         throw othersAreBusy();
       }
@@ -147,41 +142,5 @@ final class RunDirectory {
                     + ").",
                 "Wait for it or end it, and call again.")
             .mayGoAway());
-  }
-
-  /** Whoever can write here could have root mount and delete what he likes. */
-  private static void makeOwn(Path directory) throws IOException {
-    try {
-      Files.createDirectory(directory, permissions("rwxr-xr-x"));
-    } catch (FileAlreadyExistsException e) {
-      PosixFileAttributes found =
-          Files.readAttributes(directory, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-      Set<PosixFilePermission> permissions = found.permissions();
-      if (!found.isDirectory()
-          || !Integer.valueOf(0)
-              .equals(Files.getAttribute(directory, "unix:uid", LinkOption.NOFOLLOW_LINKS))
-          || permissions.contains(PosixFilePermission.GROUP_WRITE)
-          || permissions.contains(PosixFilePermission.OTHERS_WRITE)) {
-        throw unusable(
-            directory,
-            "it is not a directory that belongs to root and that only root can write to",
-            e);
-      }
-    } catch (FileSystemException e) {
-      throw unusable(directory, String.valueOf(e.getMessage()), e);
-    }
-  }
-
-  private static EnvironmentException unusable(Path directory, String why, IOException cause) {
-    return new EnvironmentException(
-        Problem.of(
-            ErrorCode.NOT_ROOT,
-            "Cannot use the directory " + directory + ": " + why + ".",
-            "Run as root, with a /run that can be written to, and remove what stands there."),
-        cause);
-  }
-
-  private static FileAttribute<Set<PosixFilePermission>> permissions(String text) {
-    return PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(text));
   }
 }

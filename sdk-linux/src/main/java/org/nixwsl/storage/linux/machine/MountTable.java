@@ -73,6 +73,18 @@ public final class MountTable {
       return PathBytes.printable(type.getBytes(StandardCharsets.ISO_8859_1));
     }
 
+    /**
+     * Where a path that this mount carries is in the file system of the mount, whatever it is
+     * mounted on: equal for two paths and mounts of one device exactly if they are the same name.
+     *
+     * @param path absolute, each byte one character, at or below the mount point
+     */
+    public String inFileSystem(String path) {
+      String rest = isRoot() ? path : path.substring(point.length());
+      String below = root.equals("/") ? rest : root + (rest.equals("/") ? "" : rest);
+      return below.isEmpty() ? "/" : below;
+    }
+
     private boolean covers(String path) {
       return isRoot()
           || (path.startsWith(point)
@@ -111,6 +123,20 @@ public final class MountTable {
    */
   public Optional<Mount> at(String point) {
     return carrying(point).filter(mount -> mount.point().equals(point));
+  }
+
+  /** The mount with that id; empty if it is not, or no longer, in this table. */
+  public Optional<Mount> withId(int id) {
+    return mounts.stream().filter(mount -> mount.id() == id).findFirst();
+  }
+
+  /**
+   * All mounts whose mount point lies below a directory, seen or covered.
+   *
+   * @param directory absolute, each byte one character, without a slash at its end
+   */
+  public List<Mount> below(String directory) {
+    return mounts.stream().filter(mount -> mount.point().startsWith(directory + "/")).toList();
   }
 
   /** All mounts of a file system, seen or covered. */

@@ -72,4 +72,22 @@ class MountTableTest {
   private static MountTable table(String text) {
     return MountTable.parse(text.getBytes(StandardCharsets.ISO_8859_1));
   }
+
+  @Test
+  void aFileHasOnePlaceInItsFileSystemUnderWhateverMountItIsSeen() {
+    MountTable table =
+        table(
+            ROOT
+                + "30 20 8:1 /nix /nix ro - ext4 /dev/sda rw\n"
+                + "31 20 8:1 /nix/var /mnt/x rw - ext4 /dev/sda rw\n");
+
+    assertThat(table.withId(20).orElseThrow().inFileSystem("/nix/var/a")).isEqualTo("/nix/var/a");
+    assertThat(table.withId(30).orElseThrow().inFileSystem("/nix/var/a")).isEqualTo("/nix/var/a");
+    assertThat(table.withId(31).orElseThrow().inFileSystem("/mnt/x/a")).isEqualTo("/nix/var/a");
+    assertThat(table.withId(30).orElseThrow().inFileSystem("/nix")).isEqualTo("/nix");
+    assertThat(table.withId(20).orElseThrow().inFileSystem("/")).isEqualTo("/");
+    assertThat(table.withId(32)).isEmpty();
+    assertThat(table.below("/mnt")).extracting(MountTable.Mount::id).containsExactly(31);
+    assertThat(table.below("/nix")).isEmpty();
+  }
 }

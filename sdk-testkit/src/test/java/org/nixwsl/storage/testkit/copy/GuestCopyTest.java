@@ -5,17 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
-import java.io.OutputStream;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
-import java.util.jar.Attributes;
-import java.util.jar.JarOutputStream;
-import java.util.jar.Manifest;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -47,6 +42,7 @@ import org.nixwsl.storage.store.Verdict;
 import org.nixwsl.storage.store.VerifyReport;
 import org.nixwsl.storage.store.VerifyRequest;
 import org.nixwsl.storage.testkit.Damage;
+import org.nixwsl.storage.testkit.GuestJar;
 import org.nixwsl.storage.testkit.StoreFixture;
 import org.nixwsl.storage.testkit.container.NixContainer;
 import org.nixwsl.storage.testkit.nix.NixProgram;
@@ -75,7 +71,7 @@ class GuestCopyTest {
   void aGuestCopiesAndVerifiesAsTheSdkItselfDoes() throws Exception {
     StoreFixture fixture = fixture();
     NixStore target = NixStore.ofNixDirectory(disk.path().resolve("instance"));
-    GuestLauncher launcher = launcher(here(), jarOfClassPath());
+    GuestLauncher launcher = launcher(here(), GuestJar.in(directory));
 
     CopyReport report = copy(launcher, fixture.store(), target, RunOptions.ofDefaults());
     VerifyReport verified =
@@ -107,7 +103,7 @@ class GuestCopyTest {
     List<String> damaged = fixture.damage(Damage.FLIP_BYTE).paths();
 
     VerifyReport report =
-        new GuestVerifier(launcher(here(), jarOfClassPath()), Ticker.system())
+        new GuestVerifier(launcher(here(), GuestJar.in(directory)), Ticker.system())
             .verify(VerifyRequest.of(fixture.store()), RunOptions.ofDefaults());
 
     assertThat(report.findings())
@@ -120,7 +116,7 @@ class GuestCopyTest {
   void aGuestThatIsKilledLosesNothingAndTheNextCallGoesOn() throws Exception {
     StoreFixture fixture = fixture();
     NixStore target = NixStore.ofNixDirectory(disk.path().resolve("instance"));
-    GuestLauncher launcher = launcher(here(), jarOfClassPath());
+    GuestLauncher launcher = launcher(here(), GuestJar.in(directory));
     RunOptions killing =
         RunOptions.builder()
             .on(
@@ -163,7 +159,8 @@ class GuestCopyTest {
             .build();
 
     assertThatThrownBy(
-            () -> copy(launcher(here(), jarOfClassPath()), fixture.store(), target, cancelling))
+            () ->
+                copy(launcher(here(), GuestJar.in(directory)), fixture.store(), target, cancelling))
         .isInstanceOf(OperationCancelledException.class);
 
     assertNothingOfGuestsIsLeft();
@@ -173,7 +170,7 @@ class GuestCopyTest {
   void aPlaceWithoutJavaIsNamedWithWhatItSaid() throws Exception {
     GuestLauncher launcher =
         new GuestLauncher(
-            here(), jarOfClassPath(), Optional.of("/nowhere/bin/java"), Ticker.system());
+            here(), GuestJar.in(directory), Optional.of("/nowhere/bin/java"), Ticker.system());
 
     assertThatThrownBy(
             () ->
@@ -193,7 +190,7 @@ class GuestCopyTest {
 
     try (NixContainer container = new NixContainer()) {
       container.sharing(root, "/real").sharing(disk.path(), "/disk");
-      classPath().forEach(container::showing);
+      GuestJar.classPath().forEach(container::showing);
       container.start();
       Shell shell =
           new ProgramShell(
@@ -203,7 +200,7 @@ class GuestCopyTest {
 
       CopyReport report =
           copy(
-              launcher(shell, jarOfClassPath()),
+              launcher(shell, GuestJar.in(directory)),
               NixStore.ofRoot(Path.of("/real")),
               NixStore.ofNixDirectory(Path.of("/disk/instance")),
               RunOptions.ofDefaults());
@@ -244,32 +241,6 @@ class GuestCopyTest {
       GuestLauncher launcher, NixStore source, NixStore target, RunOptions options) {
     return new CopyEngine(new GuestStoreHost(launcher), Ticker.system())
         .copy(CopyRequest.of(source, target), options);
-  }
-
-  private static List<Path> classPath() {
-    return Stream.of(System.getProperty("java.class.path").split(":", -1))
-        .filter(entry -> !entry.isEmpty())
-        .map(Path::of)
-        .toList();
-  }
-
-  /** A jar that only names the classes under test, so that no old build of them is tested. */
-  private Path jarOfClassPath() throws IOException {
-    Manifest manifest = new Manifest();
-    Attributes main = manifest.getMainAttributes();
-    main.put(Attributes.Name.MANIFEST_VERSION, "1.0");
-    main.put(Attributes.Name.MAIN_CLASS, "org.nixwsl.storage.linux.GuestMain");
-    main.put(
-        Attributes.Name.CLASS_PATH,
-        classPath().stream()
-            .map(entry -> entry.toUri().toString())
-            .collect(Collectors.joining(" ")));
-    Path jar = directory.resolve("guest.jar");
-    try (OutputStream file = Files.newOutputStream(jar);
-        JarOutputStream out = new JarOutputStream(file, manifest)) {
-      out.finish();
-    }
-    return jar;
   }
 
   private static Optional<Path> publishedJar() throws IOException {

@@ -1,0 +1,3 @@
+/** Tests of what a freeze decides. */
+@org.jspecify.annotations.NullMarked
+package org.nixwsl.storage.linux.freeze;

@@ -1,0 +1,122 @@
+package org.nixwsl.storage.testkit.freeze;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import org.nixwsl.storage.core.guest.GuestFreezer;
+import org.nixwsl.storage.core.guest.GuestLauncher;
+import org.nixwsl.storage.core.guest.ProgramShell;
+import org.nixwsl.storage.core.platform.StoreFreezer.Token;
+import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.core.run.Ticker;
+import org.nixwsl.storage.testkit.GuestJar;
+import org.nixwsl.storage.testkit.container.NixContainer;
+import org.testcontainers.containers.Container.ExecResult;
+
+/**
+ * An instance with a systemd, a Nix daemon, a store, a profile of two generations, and mounts that
+ * are shared as on NixOS-WSL. Guests in it are the callers of freezes. Not thread-safe.
+ */
+final class FreezeMachine implements AutoCloseable {
+  private static final Duration LIMIT = Duration.ofSeconds(20);
+
+  /** What differs between a machine on which something is frozen and one on which nothing is. */
+  private static final String FACTS =
+      """
+      systemctl is-active nix-daemon.socket nix-daemon.service
+      grep -c ' /nix ' /proc/self/mountinfo
+      ls /run/systemd/system.control
+      ls /run/nixwsl | grep -v -e '^freeze.lock$' -e '^freeze.last$'
+      systemctl list-units --all --plain --no-legend 'nixwsl-*'
+      """;
+
+  private final NixContainer container = new NixContainer();
+  private final GuestLauncher launcher;
+  private String unfrozen = "";
+
+  FreezeMachine(Path directory) throws Exception {
+    GuestJar.classPath().forEach(container::showing);
+    container.start();
+    launcher =
+        new GuestLauncher(
+            new ProgramShell(
+                new ProcessRunner(),
+                "the container",
+                List.of("docker", "exec", "-i", container.getContainerId(), "sh", "-c")),
+            GuestJar.in(directory),
+            Optional.empty(),
+            Ticker.system());
+    in(
+        """
+        mount --make-rshared /
+        mkdir -p /run/systemd/system.control
+        nix-store --init
+        cd /root
+        for n in 1 2; do
+          echo $n >$n
+          nix-env -p /nix/var/nix/profiles/test --set $(nix-store --add $n)
+        done
+        """);
+    unfrozen = facts();
+  }
+
+  /** A new process that calls. */
+  GuestFreezer caller() {
+    return Operation.quiet("start a guest", op -> GuestFreezer.open(launcher, op));
+  }
+
+  /** Runs a script that has to succeed; what it prints. */
+  String in(String script) throws Exception {
+    ExecResult result = run(script);
+    if (result.getExitCode() != 0) {
+      throw new AssertionError(
+          script + "\n" + result.getExitCode() + ": " + result.getStdout() + result.getStderr());
+    }
+    return result.getStdout();
+  }
+
+  /** Runs a script, whatever becomes of it. */
+  ExecResult run(String script) throws Exception {
+    return container.execInContainer("bash", "-ec", script);
+  }
+
+  /** Kills the process that began the freeze, as a crash would. */
+  void killCaller() throws Exception {
+    in("kill -9 $(cut -d' ' -f1 /run/nixwsl/freeze/caller)");
+  }
+
+  /** Kills the process of the unit of a freeze. */
+  void killHolder(Token token) throws Exception {
+    in("kill -9 $(systemctl show -p MainPID --value " + token.unit() + ")");
+  }
+
+  String facts() throws Exception {
+    return said(FACTS);
+  }
+
+  String unfrozen() {
+    return unfrozen;
+  }
+
+  /** Waits until what a script says is what it should say. */
+  boolean comes(String due, String script) {
+    return Operation.quiet("wait", op -> op.await(script, LIMIT, () -> due.equals(said(script))));
+  }
+
+  private String said(String script) throws IOException, InterruptedException {
+    return container.execInContainer("bash", "-c", script).getStdout();
+  }
+
+  /** Waits until nothing is frozen any more. */
+  boolean isThawed() {
+    return comes(unfrozen, FACTS);
+  }
+
+  @Override
+  public void close() {
+    container.close();
+  }
+}
