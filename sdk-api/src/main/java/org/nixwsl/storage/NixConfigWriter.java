@@ -1,6 +1,7 @@
 package org.nixwsl.storage;
 
 import java.nio.file.Path;
+import org.nixwsl.storage.config.BootControl;
 import org.nixwsl.storage.config.ConfigChange;
 import org.nixwsl.storage.config.ConfigCheck;
 import org.nixwsl.storage.config.NixModuleSettings;
@@ -85,6 +86,23 @@ public interface NixConfigWriter {
   default ConfigChange remove(Path directory) {
     return remove(directory, RunOptions.ofDefaults());
   }
+
+  /**
+   * How the instance boots that this process runs in. Works on Linux, where it needs root.
+   *
+   * @throws org.nixwsl.storage.error.EnvironmentException {@code UNSUPPORTED_PLATFORM} on Windows
+   */
+  BootControl bootControl();
+
+  /**
+   * How an instance of this Windows user boots. Works on Windows, through {@code wsl.exe}, which
+   * starts the instance for it if it does not run. (Run against stand-ins for {@code wsl.exe} so
+   * far.)
+   *
+   * @param distribution the name of the instance, as WSL knows it
+   * @throws org.nixwsl.storage.error.EnvironmentException {@code UNSUPPORTED_PLATFORM} on Linux
+   */
+  BootControl bootControl(String distribution);
 
   /**
    * The text of a {@code .wslconfig} with these settings in it. Lines of others keep every byte,

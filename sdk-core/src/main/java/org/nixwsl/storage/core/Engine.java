@@ -32,7 +32,8 @@ final class Engine implements StorageSdk {
   private final VhdxManager vhdx = new VhdxEngine();
   private final ProcessRunner processes = new ProcessRunner();
   private final Ticker ticker = Ticker.system();
-  private final NixConfigWriter configWriter = new NixConfigEngine(processes, ticker);
+  private final NixConfigWriter configWriter =
+      new NixConfigEngine(processes, ticker, name -> platform().instanceShell(name, processes));
   private final Optional<Platform> platform;
   private @Nullable WslMounter mounter;
 

@@ -8,6 +8,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.nixwsl.storage.StoreVerifier;
 import org.nixwsl.storage.WslMounter;
+import org.nixwsl.storage.core.platform.InstanceShell;
 import org.nixwsl.storage.core.platform.Platform;
 import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.platform.StoreHost;
@@ -60,6 +61,11 @@ class EngineTest {
     @Override
     public StorageTree storageTree(ProcessRunner processes) {
       throw new AssertionError("not used");
+    }
+
+    @Override
+    public InstanceShell instanceShell(Optional<String> distribution, ProcessRunner processes) {
+      throw new AssertionError("not asked for here");
     }
 
     @Override

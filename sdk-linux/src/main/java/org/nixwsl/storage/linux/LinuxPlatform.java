@@ -1,12 +1,17 @@
 package org.nixwsl.storage.linux;
 
+import java.util.Optional;
 import org.nixwsl.storage.StoreVerifier;
 import org.nixwsl.storage.WslMounter;
+import org.nixwsl.storage.core.platform.InstanceShell;
 import org.nixwsl.storage.core.platform.Platform;
 import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.platform.StoreHost;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Ticker;
+import org.nixwsl.storage.error.EnvironmentException;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.linux.copy.LinuxStoreHost;
 import org.nixwsl.storage.linux.disk.LoopMounter;
 import org.nixwsl.storage.linux.tree.LinuxStorageTree;
@@ -35,6 +40,18 @@ public final class LinuxPlatform implements Platform {
   @Override
   public StorageTree storageTree(ProcessRunner processes) {
     return new LinuxStorageTree(processes);
+  }
+
+  @Override
+  public InstanceShell instanceShell(Optional<String> distribution, ProcessRunner processes) {
+    if (distribution.isPresent()) {
+      throw new EnvironmentException(
+          Problem.of(
+              ErrorCode.UNSUPPORTED_PLATFORM,
+              "Other instances of WSL are reached from Windows only, and this is Linux.",
+              "Call without a name, for the instance this runs in; or call the SDK on Windows."));
+    }
+    return new LocalShell(processes);
   }
 
   @Override

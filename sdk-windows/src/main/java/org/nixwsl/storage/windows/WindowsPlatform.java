@@ -7,6 +7,7 @@ import java.util.Optional;
 import java.util.function.Function;
 import org.nixwsl.storage.StoreVerifier;
 import org.nixwsl.storage.WslMounter;
+import org.nixwsl.storage.core.platform.InstanceShell;
 import org.nixwsl.storage.core.platform.Platform;
 import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.platform.StoreHost;
@@ -16,6 +17,7 @@ import org.nixwsl.storage.core.vhdx.VhdxEngine;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.windows.guest.WslInstanceShell;
 import org.nixwsl.storage.windows.task.LogonTasks;
 import org.nixwsl.storage.windows.wsl.WslExe;
 import org.nixwsl.storage.windows.wsl.WslRunner;
@@ -84,6 +86,19 @@ public final class WindowsPlatform implements Platform {
   @Override
   public StoreVerifier verifier(ProcessRunner processes, Ticker ticker) {
     throw inside("Verifying a store");
+  }
+
+  @Override
+  public InstanceShell instanceShell(Optional<String> distribution, ProcessRunner processes) {
+    return new WslInstanceShell(
+        new WslExe(wsl.apply(processes)),
+        distribution.orElseThrow(
+            () ->
+                new EnvironmentException(
+                    Problem.of(
+                        ErrorCode.UNSUPPORTED_PLATFORM,
+                        "Windows does not boot through the module; an instance of WSL does.",
+                        "Name the instance."))));
   }
 
   @Override

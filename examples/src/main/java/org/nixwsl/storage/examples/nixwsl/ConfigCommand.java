@@ -3,7 +3,12 @@ package org.nixwsl.storage.examples.nixwsl;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.function.BiFunction;
+import org.jspecify.annotations.Nullable;
+import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.StorageSdk;
+import org.nixwsl.storage.config.BootChange;
+import org.nixwsl.storage.config.BootControl;
 import org.nixwsl.storage.config.ConfigChange;
 import org.nixwsl.storage.config.ConfigCheck;
 import picocli.CommandLine.Command;
@@ -110,6 +115,55 @@ final class ConfigCommand {
       return change.importState() == ConfigChange.ImportState.WRITTEN_BY_USER
           ? NixWsl.FINDINGS
           : NixWsl.OK;
+    }
+  }
+
+  @Command(
+      name = "reseed",
+      description = "Copy the system on the shared disk to the root disk, so that it can boot.")
+  int reseed(@Mixin Instance instance, @Mixin Output output) {
+    return change(instance, output, BootControl::reseed);
+  }
+
+  @Command(
+      name = "adopt",
+      description = "Make the instance the owner of its directory on the shared disk.")
+  int adopt(@Mixin Instance instance, @Mixin Output output) {
+    return change(instance, output, BootControl::adopt);
+  }
+
+  @Command(
+      name = "disarm",
+      description = "Let the instance boot from its root disk from the next start on.")
+  int disarm(@Mixin Instance instance, @Mixin Output output) {
+    return change(instance, output, BootControl::disarm);
+  }
+
+  /** Whose boot is changed. */
+  static final class Instance {
+    @Option(
+        names = "--distribution",
+        paramLabel = "NAME",
+        description =
+            "The instance, as WSL knows it; on Windows only. Without it, the one this runs in.")
+    private @Nullable String distribution;
+
+    Instance() {}
+
+    private BootControl of(StorageSdk sdk) {
+      return distribution == null
+          ? sdk.configWriter().bootControl()
+          : sdk.configWriter().bootControl(distribution);
+    }
+  }
+
+  private static int change(
+      Instance instance, Output output, BiFunction<BootControl, RunOptions, BootChange> call) {
+    try (StorageSdk sdk = StorageSdk.open()) {
+      BootChange change = call.apply(instance.of(sdk), output.following());
+      output.print(
+          Output.object("notes", change.notes()), out -> change.notes().forEach(out::println));
+      return NixWsl.OK;
     }
   }
 

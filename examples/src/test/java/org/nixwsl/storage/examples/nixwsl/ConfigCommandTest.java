@@ -147,6 +147,22 @@ class ConfigCommandTest {
     assertThat(found.out()).contains("storeInFileSystems").contains("configuration.nix:1");
   }
 
+  @Test
+  void bootCommandsNeedAnInstanceWithTheModule() {
+    assumeTrue(
+        !Files.exists(Path.of("/run/current-system/sw/bin/nix-storage")),
+        "skipped: a machine without the module is missing");
+    assumeTrue(System.getProperty("os.name").equals("Linux"), "skipped: Linux is missing");
+    for (String verb : List.of("reseed", "adopt", "disarm")) {
+      Cli here = Cli.run("config", verb, "--json");
+      assertThat(here.exitCode()).isEqualTo(NixWsl.FAILED);
+      assertThat(here.error()).containsEntry("code", "TOOL_MISSING");
+      Cli named = Cli.run("config", verb, "--distribution", "nixos", "--json");
+      assertThat(named.exitCode()).isEqualTo(NixWsl.FAILED);
+      assertThat(named.error()).containsEntry("code", "UNSUPPORTED_PLATFORM");
+    }
+  }
+
   private static void assertRefused(Cli run) {
     assertThat(run.exitCode()).isEqualTo(NixWsl.USAGE);
     assertThat(run.err()).contains("[BAD_SETTING]");

@@ -4,13 +4,18 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
 import org.nixwsl.storage.NixConfigWriter;
 import org.nixwsl.storage.RunOptions;
+import org.nixwsl.storage.config.BootControl;
 import org.nixwsl.storage.config.ConfigChange;
 import org.nixwsl.storage.config.ConfigCheck;
 import org.nixwsl.storage.config.NixModuleSettings;
 import org.nixwsl.storage.config.WslConfigSettings;
+import org.nixwsl.storage.core.nixconf.BootCommands;
 import org.nixwsl.storage.core.nixconf.NixModuleRenderer;
+import org.nixwsl.storage.core.platform.InstanceShell;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.Ticker;
@@ -24,15 +29,23 @@ public final class NixConfigEngine implements NixConfigWriter {
   private final NixModuleRenderer renderer = new NixModuleRenderer();
   private final NixTools tools;
   private final Ticker ticker;
+  private final Function<Optional<String>, InstanceShell> instances;
 
-  /** A writer that finds Nix on this machine. */
-  public NixConfigEngine(ProcessRunner processes, Ticker ticker) {
-    this(NixTools.ofThisMachine(processes), ticker);
+  /**
+   * A writer that finds Nix on this machine.
+   *
+   * @param instances the way into an instance, or into this one where there is no name
+   */
+  public NixConfigEngine(
+      ProcessRunner processes, Ticker ticker, Function<Optional<String>, InstanceShell> instances) {
+    this(NixTools.ofThisMachine(processes), ticker, instances);
   }
 
-  NixConfigEngine(NixTools tools, Ticker ticker) {
+  NixConfigEngine(
+      NixTools tools, Ticker ticker, Function<Optional<String>, InstanceShell> instances) {
     this.tools = tools;
     this.ticker = ticker;
+    this.instances = instances;
   }
 
   @Override
@@ -61,6 +74,16 @@ public final class NixConfigEngine implements NixConfigWriter {
         "take the module out of the configuration",
         options,
         operation -> wire(directory, operation).remove());
+  }
+
+  @Override
+  public BootControl bootControl() {
+    return new BootCommands(instances.apply(Optional.empty()), ticker);
+  }
+
+  @Override
+  public BootControl bootControl(String distribution) {
+    return new BootCommands(instances.apply(Optional.of(distribution)), ticker);
   }
 
   @Override

@@ -1,5 +1,6 @@
 package org.nixwsl.storage.core.platform;
 
+import java.util.Optional;
 import org.nixwsl.storage.StoreVerifier;
 import org.nixwsl.storage.WslMounter;
 import org.nixwsl.storage.core.process.ProcessRunner;
@@ -23,6 +24,15 @@ public interface Platform {
 
   /** How a store is verified here. */
   StoreVerifier verifier(ProcessRunner processes, Ticker ticker);
+
+  /**
+   * How things are run inside an instance: on Windows one of WSL's, by its name; on Linux the one
+   * that this process is in, which has no name here.
+   *
+   * @throws org.nixwsl.storage.error.EnvironmentException {@code UNSUPPORTED_PLATFORM} for a name
+   *     on Linux, and for none on Windows
+   */
+  InstanceShell instanceShell(Optional<String> distribution, ProcessRunner processes);
 
   /** How a store is copied here. */
   StoreHost storeHost(ProcessRunner processes, Ticker ticker);

@@ -6,6 +6,7 @@ import java.util.Optional;
 import java.util.UUID;
 import org.nixwsl.storage.NixConfigWriter;
 import org.nixwsl.storage.RunOptions;
+import org.nixwsl.storage.config.BootControl;
 import org.nixwsl.storage.config.ConfigChange;
 import org.nixwsl.storage.config.ConfigChange.FileChange;
 import org.nixwsl.storage.config.ConfigChange.ImportState;
@@ -41,6 +42,16 @@ final class FakeConfig implements NixConfigWriter {
 
   @Override
   public byte[] mergeWslConfig(byte[] present, WslConfigSettings settings) {
+    throw new AssertionError("not used");
+  }
+
+  @Override
+  public BootControl bootControl() {
+    throw new AssertionError("not used");
+  }
+
+  @Override
+  public BootControl bootControl(String distribution) {
     throw new AssertionError("not used");
   }
 

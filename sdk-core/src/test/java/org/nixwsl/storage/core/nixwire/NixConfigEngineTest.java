@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.UUID;
@@ -30,6 +31,7 @@ import org.nixwsl.storage.config.ConfigFinding.Rule;
 import org.nixwsl.storage.config.NixModuleSettings;
 import org.nixwsl.storage.core.escape.Interpreters;
 import org.nixwsl.storage.core.io.Caller;
+import org.nixwsl.storage.core.platform.InstanceShell;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.error.ErrorCode;
@@ -50,7 +52,8 @@ class NixConfigEngineTest {
         System.getProperty("os.name").equals("Linux"), "skipped: Linux, where Nix is, is missing");
     Interpreters.needs("nix-instantiate");
     directory = Files.createDirectory(scratch.resolve("nixos"));
-    writer = new NixConfigEngine(new ProcessRunner(), Ticker.system());
+    writer =
+        new NixConfigEngine(new ProcessRunner(), Ticker.system(), NixConfigEngineTest::noInstance);
   }
 
   @Test
@@ -189,7 +192,10 @@ class NixConfigEngineTest {
     // Nix is asked before anything changes; here somebody saves the file at that moment.
     program(bin, "nix-instantiate", "echo '# saved' >> '" + configuration + "'");
     NixConfigWriter disturbed =
-        new NixConfigEngine(new NixTools(new ProcessRunner(), List.of(bin)), Ticker.system());
+        new NixConfigEngine(
+            new NixTools(new ProcessRunner(), List.of(bin)),
+            Ticker.system(),
+            NixConfigEngineTest::noInstance);
     assertThatThrownBy(() -> disturbed.write(directory, settings("main")))
         .isInstanceOfSatisfying(
             StorageSdkException.class,
@@ -356,7 +362,14 @@ class NixConfigEngineTest {
               + "/configuration.nix\" ] || exit 8\n"
               + script);
     }
-    return new NixConfigEngine(new NixTools(new ProcessRunner(), List.of(bin)), Ticker.system());
+    return new NixConfigEngine(
+        new NixTools(new ProcessRunner(), List.of(bin)),
+        Ticker.system(),
+        NixConfigEngineTest::noInstance);
+  }
+
+  private static InstanceShell noInstance(Optional<String> name) {
+    throw new AssertionError("no instance is asked for here, not even " + name);
   }
 
   private static void program(Path bin, String name, String script) throws IOException {

@@ -463,8 +463,11 @@ let
     TEXT
     }
 
+    # What is refused ends with a code, for programs; nothing was changed then.
     fail() {
-      echo "nix-storage: $*" >&2
+      local code=$1
+      shift
+      echo "nix-storage: $* [$code]" >&2
       exit 3
     }
 
@@ -475,24 +478,24 @@ let
     export HOME=/root
 
     needDisk() {
-      [ ! -L "$mountPoint" ] || fail "$mountPoint is a link"
-      mountpoint -q "$mountPoint" || fail "nothing is mounted on $mountPoint: attach the disk first"
+      [ ! -L "$mountPoint" ] || fail WRONG_STORAGE "$mountPoint is a link"
+      mountpoint -q "$mountPoint" || fail NOT_MOUNTED "nothing is mounted on $mountPoint: attach the disk first"
       local id=
       if [ -f "$instanceDir/.nix-storage-id" ] && [ ! -L "$instanceDir/.nix-storage-id" ]; then
         IFS= read -r -n 64 id < "$instanceDir/.nix-storage-id" || true
       fi
-      [ "$id" = "$storageId" ] || fail "wrong disk: $instanceDir does not have the id $storageId"
+      [ "$id" = "$storageId" ] || fail WRONG_STORAGE "wrong disk: $instanceDir does not have the id $storageId"
     }
 
     # Held until this command ends: no instance may boot from the directory meanwhile.
     lease() {
       if [ -L "$mountPoint/.nixwsl" ] || [ -L "$mountPoint/.nixwsl/locks" ] || [ -L "$lockFile" ]; then
-        fail "$lockFile is a link"
+        fail WRONG_STORAGE "$lockFile is a link"
       fi
-      if [ -e "$lockFile" ] && [ ! -f "$lockFile" ]; then fail "$lockFile is not a file"; fi
+      if [ -e "$lockFile" ] && [ ! -f "$lockFile" ]; then fail WRONG_STORAGE "$lockFile is not a file"; fi
       mkdir -p "$mountPoint/.nixwsl/locks"
       exec 8>> "$lockFile"
-      flock -n -x 8 || fail "$instanceDir is in use by another instance"
+      flock -n -x 8 || fail STORAGE_BUSY "$instanceDir is in use by another instance"
     }
 
     # Runs a command with the root disk's view as $root, in a mount namespace that ends with it.
@@ -503,6 +506,10 @@ let
       unshare --mount --propagation private "$BASH" -c \
         'mount --bind --make-private / "$root" && exec "$@"' view "$@"
     }
+
+    case ''${1-} in
+      reseed | adopt | disarm | verify-seed) [ "$EUID" = 0 ] || fail NOT_ROOT "only root may do this" ;;
+    esac
 
     case ''${1-} in
       status) cat "$runDir/boot.json" ;;
@@ -516,18 +523,18 @@ let
         # Nix follows links, as root.
         for part in store var var/nix var/nix/db var/nix/profiles; do
           if [ ! -d "$instanceDir/$part" ] || [ -L "$instanceDir/$part" ]; then
-            fail "$instanceDir/$part is not a directory"
+            fail NOT_A_STORE "$instanceDir/$part is not a directory"
           fi
         done
-        system=$(readlink "$instanceDir/var/nix/profiles/system")
+        system=$(readlink "$instanceDir/var/nix/profiles/system" || true)
         case $system in
           /*) ;;
-          *) system=$(readlink "$instanceDir/var/nix/profiles/''${system##*/}") ;;
+          *) system=$(readlink "$instanceDir/var/nix/profiles/''${system##*/}" || true) ;;
         esac
         case $system in
-          /nix/store/*/* | /nix/store/.*) fail "the system profile in $instanceDir leads to ''\'$system'" ;;
+          /nix/store/*/* | /nix/store/.*) fail NOT_A_STORE "the system profile in $instanceDir leads to ''${system@Q}" ;;
           /nix/store/*) ;;
-          *) fail "the system profile in $instanceDir leads to ''\'$system'" ;;
+          *) fail NOT_A_STORE "the system profile in $instanceDir leads to ''${system@Q}" ;;
         esac
         NIX_REMOTE=local "''${nix[@]}" copy --no-check-sigs \
           --from "local?real=$instanceDir/store&state=$instanceDir/var/nix" "$system"
@@ -539,12 +546,18 @@ let
         echo "nix-storage: the root disk has $system now; stop this instance from Windows to boot from the disk"
         ;;
       adopt)
+        if [ -e "$runDir/active" ]; then
+          echo "nix-storage: this instance runs from the disk, so it is the owner"
+          exit 0
+        fi
         needDisk
-        [ ! -e "$runDir/active" ] || fail "this instance runs from the disk, so it is the owner"
-        lease
+          lease
         uuid=$(blkid -p -s UUID -o value -- "$(findmnt -n -o SOURCE --mountpoint /)")
-        [ -n "$uuid" ] || fail "the UUID of the root disk cannot be read"
-        if [ -L "$registerDir" ] || [ -L "''${registerDir%/*}" ]; then fail "$registerDir is a link"; fi
+        if [ -z "$uuid" ]; then
+          echo "nix-storage: the UUID of the root disk cannot be read" >&2
+          exit 1
+        fi
+        if [ -L "$registerDir" ] || [ -L "''${registerDir%/*}" ]; then fail WRONG_STORAGE "$registerDir is a link"; fi
         mkdir -p "$registerDir"
         rm -f "$registerDir/owner.new"
         (set -o noclobber && echo "$uuid" > "$registerDir/owner.new")
@@ -556,6 +569,7 @@ let
       disarm)
         rm -f "$armedFile"
         sync "''${armedFile%/*}"
+        echo "nix-storage: from the next start on this instance boots from the root disk"
         if [ -e "$runDir/active" ]; then
           echo "nix-storage: the next start takes the root disk, without what was built on the shared one since the last switch" >&2
         fi

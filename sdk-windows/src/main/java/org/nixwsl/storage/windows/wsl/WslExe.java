@@ -268,6 +268,12 @@ public final class WslExe {
    */
   public WslAnswer exec(String distribution, String script, Operation operation)
       throws IOException, InterruptedException {
+    return exec(distribution, script, LIMIT, operation);
+  }
+
+  /** {@link #exec(String, String, Operation)} for what may take longer than a call of WSL does. */
+  public WslAnswer exec(String distribution, String script, Duration limit, Operation operation)
+      throws IOException, InterruptedException {
     WslAnswer answer =
         run(
             List.of(
@@ -279,7 +285,7 @@ public final class WslExe {
                 "/bin/sh",
                 "-s"),
             script.getBytes(StandardCharsets.UTF_8),
-            LIMIT,
+            limit,
             operation);
     if (answer.report().isPresent()) {
       throw answer.failure("Cannot run a command in the WSL instance " + distribution);
