@@ -1,7 +1,9 @@
 package org.nixwsl.storage.config;
 
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.SortedMap;
 import java.util.UUID;
 import java.util.regex.Pattern;
 import org.immutables.value.Value;
@@ -82,6 +84,29 @@ public interface NixModuleSettings {
    */
   OptionalInt gcOlderThanDays();
 
+  /**
+   * Directories other than {@code /nix} that are on the shared disk. They are mounted by systemd,
+   * in boots from the disk only; none may lie in another. What is in them on the root disk is not
+   * copied: {@code docs/nixos-module.md} says how that is done.
+   */
+  List<DataDirectory> dataDirectories();
+
+  /**
+   * How many systems the root disk keeps, 1 to 9999, besides the one from before the move and the
+   * one that is in use. Unset: all. Once a week the rest is removed from there, but nothing until
+   * the old store was given up inside the instance ({@code nix-storage release-old-store}).
+   */
+  OptionalInt seedGenerations();
+
+  /**
+   * Options of {@code /etc/wsl.conf}, with the values that WSL is to read. The user's own
+   * configuration may say otherwise. {@code boot.systemd}, {@code user.default} and {@code
+   * automount.mountFsTab} are not to be set here, {@code boot.initTimeout} is 40000 at least, and
+   * {@code automount.root} is a path of letters, digits and {@code . _ -}.
+   */
+  @Value.NaturalOrder
+  SortedMap<WslConfOption, String> wslConf();
+
   /** Refuses a wait that WSL would not sit through, times that are none, and pairs that clash. */
   @Value.Check
   default void check() {
@@ -99,11 +124,47 @@ public interface NixModuleSettings {
             "gcOlderThanDays must be at least 1, not " + gcOlderThanDays().getAsInt());
       }
     }
+    if (seedGenerations().isPresent()
+        && (seedGenerations().getAsInt() < 1 || seedGenerations().getAsInt() > 9999)) {
+      throw new IllegalArgumentException(
+          "seedGenerations must be from 1 to 9999, not " + seedGenerations().getAsInt());
+    }
+    for (int i = 0; i < dataDirectories().size(); i++) {
+      for (DataDirectory other : dataDirectories().subList(0, i)) {
+        if (dataDirectories().get(i).overlaps(other)) {
+          throw new IllegalArgumentException(
+              "Data directories lie in each other: " + other + " and " + dataDirectories().get(i));
+        }
+      }
+    }
+    wslConf().forEach(NixModuleSettings::requireOption);
     if (minFree().isPresent()
         && maxFree().isPresent()
         && maxFree().get().compareTo(minFree().get()) < 0) {
       throw new IllegalArgumentException(
           "maxFree (" + maxFree().get() + ") is less than minFree (" + minFree().get() + ")");
+    }
+  }
+
+  private static void requireOption(WslConfOption option, String value) {
+    String why =
+        switch (option) {
+          case BOOT_SYSTEMD -> "NixOS-WSL always has systemd";
+          case USER_DEFAULT -> "it follows wsl.defaultUser";
+          case AUTOMOUNT_MOUNT_FSTAB -> "it has to be off";
+          case BOOT_INIT_TIMEOUT ->
+              value.matches("[4-9][0-9]{4}|[1-9][0-9]{5,8}") ? "" : "it is 40000 at least";
+          case AUTOMOUNT_ROOT ->
+              value.matches("/[A-Za-z0-9._/-]*") ? "" : "systemd would read it otherwise";
+          case BOOT_COMMAND ->
+              value.contains("mount") && value.contains("/nix") ? "it must not mount /nix" : "";
+          default -> "";
+        };
+    if (!why.isEmpty()) {
+      throw new IllegalArgumentException("The module cannot set " + option + ": " + why);
+    }
+    if (!option.accepts(value)) {
+      throw new IllegalArgumentException("WSL does not take '" + value + "' for " + option);
     }
   }
 

@@ -106,6 +106,25 @@ public enum WslConfOption {
     return type.pattern.matcher(value).matches();
   }
 
+  /** What its values are. */
+  public Kind kind() {
+    return switch (type) {
+      case BOOLEAN -> Kind.BOOLEAN;
+      case INTEGER -> Kind.INTEGER;
+      case CGROUPS, TEXT -> Kind.TEXT;
+    };
+  }
+
+  /** What the values of an option are. */
+  public enum Kind {
+    /** On or off. */
+    BOOLEAN,
+    /** A whole number. */
+    INTEGER,
+    /** Words. */
+    TEXT
+  }
+
   @Override
   public String toString() {
     return section + "." + key;

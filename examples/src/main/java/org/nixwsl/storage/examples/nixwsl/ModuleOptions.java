@@ -1,10 +1,14 @@
 package org.nixwsl.storage.examples.nixwsl;
 
+import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
+import org.nixwsl.storage.config.DataDirectory;
 import org.nixwsl.storage.config.NixModuleSettings;
+import org.nixwsl.storage.config.WslConfOption;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.mount.InstanceName;
@@ -93,6 +97,24 @@ final class ModuleOptions {
       description = "From which age on --gc-schedule takes old generations too.")
   private @Nullable Integer gcOlderThanDays;
 
+  @Option(
+      names = "--data-directory",
+      paramLabel = "PATH",
+      description = "A directory other than /nix that is on the shared disk; may be repeated.")
+  private List<DataDirectory> dataDirectories = List.of();
+
+  @Option(
+      names = "--seed-generations",
+      paramLabel = "NUMBER",
+      description = "How many systems the root disk keeps; all when not given.")
+  private @Nullable Integer seedGenerations;
+
+  @Option(
+      names = "--wsl-conf",
+      paramLabel = "SECTION.KEY=VALUE",
+      description = "An option of /etc/wsl.conf; may be repeated.")
+  private Map<String, String> wslConf = Map.of();
+
   ModuleOptions() {}
 
   /** The settings that were given; those that clash are refused with the code of a bad setting. */
@@ -101,7 +123,11 @@ final class ModuleOptions {
     if (gcOlderThanDays != null) {
       settings.gcOlderThanDays(gcOlderThanDays);
     }
+    if (seedGenerations != null) {
+      settings.seedGenerations(seedGenerations);
+    }
     settings
+        .addAllDataDirectories(dataDirectories)
         .instance(Objects.requireNonNull(instance))
         .storageId(Objects.requireNonNull(storageId))
         .mountName(Objects.requireNonNull(mountName))
@@ -114,6 +140,11 @@ final class ModuleOptions {
         .verifySchedule(verifySchedule)
         .gcSchedule(Optional.ofNullable(gcSchedule));
     try {
+      wslConf.forEach(
+          (name, value) -> {
+            String[] parts = name.split("\\.", 2);
+            settings.putWslConf(WslConfOption.of(parts[0], parts[parts.length - 1]), value);
+          });
       return settings.build();
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException(e.getMessage() + " [" + ErrorCode.BAD_SETTING + "]", e);

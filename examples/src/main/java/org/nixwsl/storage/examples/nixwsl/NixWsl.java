@@ -5,6 +5,7 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.UUID;
+import org.nixwsl.storage.config.DataDirectory;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.StorageSdkException;
@@ -62,6 +63,7 @@ public final class NixWsl {
         .registerConverter(Path.class, NixWsl::path)
         .registerConverter(InstanceName.class, setting(InstanceName::of))
         .registerConverter(MountName.class, setting(MountName::of))
+        .registerConverter(DataDirectory.class, setting(DataDirectory::of))
         .registerConverter(UUID.class, setting(NixWsl::uuid))
         .setExecutionExceptionHandler(NixWsl::report);
   }

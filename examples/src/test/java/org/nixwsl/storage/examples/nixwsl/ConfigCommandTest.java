@@ -63,6 +63,11 @@ class ConfigCommandTest {
             "--verify-schedule=Sun 03:00",
             "--gc-schedule=weekly",
             "--gc-older-than=30",
+            "--data-directory=/srv/db",
+            "--data-directory=/var/lib/my-app",
+            "--seed-generations=3",
+            "--wsl-conf=interop.appendWindowsPath=false",
+            "--wsl-conf=boot.command=a=b # c",
             "--json");
     assertThat(rendered.exitCode()).as(rendered.err()).isZero();
     assertThat((String) rendered.json().get("module"))
@@ -74,7 +79,12 @@ class ConfigCommandTest {
             "nix.settings.max-free = 8589934592;",
             "verifySchedule = \"Sun 03:00\";",
             "nix.gc.dates = \"weekly\";",
-            "nix.gc.options = \"--delete-older-than 30d\";");
+            "nix.gc.options = \"--delete-older-than 30d\";",
+            "{ where = \"/srv/db\"; wait = \"nix-storage-data-srv-db\"; }",
+            "{ where = \"/var/lib/my-app\"; wait = \"nix-storage-data-var-lib-my\\\\x2dapp\"; }",
+            "nix-storage prune-seed 3",
+            "wsl.wslConf.interop.appendWindowsPath = lib.mkDefault false;",
+            "wsl.wslConf.boot.command = lib.mkDefault \"\\\"a=b # c\\\"\";");
     assertThat(withOptions().out())
         .contains("verifySchedule = \"monthly\";")
         .doesNotContain("nix.settings", "nix.gc.dates", "nix.gc.options");
@@ -87,6 +97,22 @@ class ConfigCommandTest {
     assertRefused(withOptions("--min-free=2GiB", "--max-free=1GiB"));
     assertRefused(withOptions("--verify-schedule=$(reboot)"));
     assertRefused(withOptions("--gc-schedule=weekly\"; x"));
+    assertRefused(withOptions("--seed-generations=0"));
+    for (String path : List.of("", "srv", "/nix/x", "/a/../b", "/a b", "/a\"", "/${x}", "/é")) {
+      assertRefused(withOptions("--data-directory=" + path));
+    }
+    assertRefused(withOptions("--data-directory=/srv", "--data-directory=/srv/db"));
+    for (String option :
+        List.of(
+            "boot.systemdd=true",
+            "boot=true",
+            "x=y",
+            "boot.systemd=true",
+            "interop.enabled=yes",
+            "automount.mountFsTab=true",
+            "boot.initTimeout=1")) {
+      assertRefused(withOptions("--wsl-conf=" + option));
+    }
   }
 
   private static Cli withOptions(String... options) {

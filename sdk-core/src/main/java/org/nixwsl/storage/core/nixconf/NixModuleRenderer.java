@@ -1,7 +1,7 @@
 package org.nixwsl.storage.core.nixconf;
 
-import java.util.ArrayList;
-import java.util.List;
+import static java.util.Map.entry;
+
 import java.util.Map;
 import java.util.UUID;
 import org.nixwsl.storage.config.NixModuleSettings;
@@ -25,6 +25,8 @@ public final class NixModuleRenderer {
   private final String initScript = script("nix-storage-init.sh");
   private final String seedScript = script("nix-storage-seed.sh");
   private final String commandScript = script("nix-storage-command.sh");
+  private final Template data = new Template(Template.resource("nix-storage-data.nix.template"));
+  private final String dataScript = script("nix-storage-data.sh");
 
   /** A renderer; reads its texts from the jar once. */
   public NixModuleRenderer() {}
@@ -32,48 +34,31 @@ public final class NixModuleRenderer {
   /** The text of the module. Equal settings give equal text. */
   public String render(NixModuleSettings settings) {
     return module.fill(
-        Map.of(
-            "instance", NixText.quoted(settings.instance().value()),
-            "mountName", NixText.quoted(settings.mountName().value()),
-            "storageId", NixText.quoted(settings.storageId().toString()),
-            "fileSystemUuid",
-                NixText.quoted(settings.fileSystemUuid().map(UUID::toString).orElse("")),
-            "waitSeconds", Integer.toString(settings.waitSeconds()),
-            "verifySchedule", NixText.quoted(settings.verifySchedule()),
-            "storeSettings", storeSettings(settings),
-            "initScript", initScript,
-            "seedScript", seedScript,
-            "commandScript", commandScript));
+        Map.ofEntries(
+            entry("instance", NixText.quoted(settings.instance().value())),
+            entry("mountName", NixText.quoted(settings.mountName().value())),
+            entry("storageId", NixText.quoted(settings.storageId().toString())),
+            entry(
+                "fileSystemUuid",
+                NixText.quoted(settings.fileSystemUuid().map(UUID::toString).orElse(""))),
+            entry("waitSeconds", Integer.toString(settings.waitSeconds())),
+            entry("verifySchedule", NixText.quoted(settings.verifySchedule())),
+            entry("initTimeout", ModuleSettingsText.initTimeout(settings)),
+            entry("storeSettings", ModuleSettingsText.blocks(settings)),
+            entry("dataFunctions", dataFunctions(settings)),
+            entry("dataAssertions", ModuleSettingsText.dataAssertions(settings)),
+            entry("initScript", initScript),
+            entry("seedScript", seedScript),
+            entry("commandScript", commandScript)));
   }
 
-  /** What was asked for beyond the boot: a block of its own, or nothing at all. */
-  private static String storeSettings(NixModuleSettings settings) {
-    List<String> lines = new ArrayList<>();
-    settings
-        .autoOptimiseStore()
-        .ifPresent(on -> lines.add("nix.settings.auto-optimise-store = " + on));
-    settings.fsyncStorePaths().ifPresent(on -> lines.add("nix.settings.fsync-store-paths = " + on));
-    settings.minFree().ifPresent(size -> lines.add("nix.settings.min-free = " + size.bytes()));
-    settings.maxFree().ifPresent(size -> lines.add("nix.settings.max-free = " + size.bytes()));
-    settings
-        .gcSchedule()
-        .ifPresent(
-            schedule -> {
-              lines.add("nix.gc.automatic = true");
-              lines.add("nix.gc.dates = " + NixText.quoted(schedule));
-            });
-    settings
-        .gcOlderThanDays()
-        .ifPresent(
-            days ->
-                lines.add(
-                    "nix.gc.options = " + NixText.quoted("--delete-older-than " + days + "d")));
-    if (lines.isEmpty()) {
-      return "";
-    }
-    StringBuilder block = new StringBuilder("\n  # Settings for a store on a disk of its own.\n");
-    lines.forEach(line -> block.append("  ").append(line).append(";\n"));
-    return block.toString();
+  /** What data directories need of functions; nothing where there are none. */
+  private String dataFunctions(NixModuleSettings settings) {
+    return settings.dataDirectories().isEmpty()
+        ? ""
+        : data.fill(
+            Map.of(
+                "directories", ModuleSettingsText.directories(settings), "dataScript", dataScript));
   }
 
   private static String script(String resource) {

@@ -12,6 +12,9 @@ usage: nix-storage COMMAND
   adopt        make this instance the owner of its directory on the disk
   disarm       boot from the root disk from the next start on
   verify-seed  compare the copy on the root disk with its hashes; repairs nothing
+  release-old-store
+               allow what the root disk has from before the move to be removed from it
+  prune-seed N keep the last N systems on the root disk, and what is pinned; remove the rest
 TEXT
 }
 
@@ -28,6 +31,13 @@ instanceDir=$mountPoint/$instance
 lockFile=$mountPoint/.nixwsl/locks/$instance
 registerDir=$mountPoint/.nixwsl/instances/$instance
 export HOME=/root
+
+releasedFile=$stateDir/old-store-released
+
+# In a rescue boot the root disk's store is the one in use.
+fromDisk() {
+  [ -e "$runDir/active" ] || fail NOT_MOUNTED "this instance does not run from the shared disk"
+}
 
 needDisk() {
   [ ! -L "$mountPoint" ] || fail WRONG_STORAGE "$mountPoint is a link"
@@ -60,7 +70,7 @@ onRootDisk() {
 }
 
 case ${1-} in
-  reseed | adopt | disarm | verify-seed) [ "$EUID" = 0 ] || fail NOT_ROOT "only root may do this" ;;
+  reseed | adopt | disarm | verify-seed | release-old-store | prune-seed) [ "$EUID" = 0 ] || fail NOT_ROOT "only root may do this" ;;
 esac
 
 case ${1-} in
@@ -135,6 +145,35 @@ case ${1-} in
     else
       exec "${nix[@]}" store verify --recursive --no-trust /run/current-system
     fi
+    ;;
+  release-old-store)
+    fromDisk
+    mkdir -p "$stateDir"
+    : > "$releasedFile"
+    sync "$releasedFile"
+    sync "$stateDir"
+    echo "nix-storage: prune-seed may now remove what the root disk has from before the move"
+    ;;
+  prune-seed)
+    case ${2-} in
+      '' | 0* | *[!0-9]* | ?????*)
+        usage >&2
+        exit 2
+        ;;
+    esac
+    fromDisk
+    [ -e "$releasedFile" ] \
+      || fail STORE_IN_USE "the store of before the move is kept: nix-storage release-old-store gives it up"
+    exec 9> "$runDir/seed.lock"
+    flock 9
+    # Collected with the root disk's view as root directory: roots are absolute links. Programs that
+    # run are roots too, and so is what /run names.
+    # shellcheck disable=SC2016  # expanded by the inner shell
+    NIX_REMOTE=local onRootDisk "$BASH" -ec '
+      nix-env --store "$root" --profile "$root/nix/var/nix/profiles/system" --delete-generations "+$1"
+      mount --bind /proc "$root/proc"
+      mount --bind /run "$root/run"
+      exec chroot "$root" nix-store --gc' prune "$2"
     ;;
   help | -h | --help) usage ;;
   *)

@@ -172,6 +172,9 @@ abstract class BootScripts {
     Files.createDirectories(scratch.resolve("run"));
     Files.createDirectories(scratch.resolve("system"));
     Files.writeString(scratch.resolve("run/active"), "");
+    // In the place of the view of the root disk, which would be that of this machine.
+    program(scratch.resolve("bin/mountpoint"), "exit 0");
+    program(scratch.resolve("bin/umount"), "");
     String note =
         "line=\"${0##*/} $*\"; run="
             + scratch.resolve("run")

@@ -13,12 +13,16 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.nixwsl.storage.config.DataDirectory;
 import org.nixwsl.storage.config.NixModuleSettings;
+import org.nixwsl.storage.config.WslConfOption;
 import org.nixwsl.storage.core.escape.Interpreters;
 import org.nixwsl.storage.core.process.Command;
+import org.nixwsl.storage.core.wslconf.WslReader;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.MountName;
@@ -29,7 +33,17 @@ class NixModuleRendererTest {
       List.of("|/run/nix-storage/active", "|!/etc/nix-storage.armed");
 
   private static final List<String> SCRIPTS =
-      List.of("init", "seed", "command", "bootLoader", "seeding", "activation", "shell", "builder");
+      List.of(
+          "init",
+          "seed",
+          "command",
+          "data",
+          "prune",
+          "bootLoader",
+          "seeding",
+          "activation",
+          "shell",
+          "builder");
 
   @TempDir Path scratch;
 
@@ -84,6 +98,7 @@ class NixModuleRendererTest {
             "\nshim='/nix/store/stub-utils/bin/systemd-shim'\n",
             "\nPATH='/usr/bin:/usr/bin:/nix/store/stub-nix/bin'\n")
         .endsWith("\n" + Template.resource("nix-storage-init.sh"));
+    assertThat((String) module.get("command")).contains("\nstateDir='/var/lib/nix-storage'\n");
     assertThat((String) module.get("seed"))
         .contains("\nPATH='/usr/bin:/usr/bin:/nix/store/stub-nix/bin'\n")
         .endsWith("\n" + Template.resource("nix-storage-seed.sh"));
@@ -92,7 +107,7 @@ class NixModuleRendererTest {
   @Test
   void bashAcceptsEveryScript() throws IOException {
     Interpreters.needs("bash");
-    Map<?, ?> module = evaluated("");
+    Map<?, ?> module = evaluated(new NixModuleRenderer().render(everySetting()), "");
     for (String script : SCRIPTS) {
       byte[] text = Interpreters.utf8((String) Objects.requireNonNull(module.get(script)));
       Interpreters.run(Command.of("bash", "-n", "-s").reading(text));
@@ -102,7 +117,7 @@ class NixModuleRendererTest {
   @Test
   void shellcheckFindsNothingInAnyScript() throws IOException {
     Interpreters.needs("shellcheck");
-    Map<?, ?> module = evaluated("");
+    Map<?, ?> module = evaluated(new NixModuleRenderer().render(everySetting()), "");
     for (String script : SCRIPTS) {
       byte[] text = Interpreters.utf8((String) Objects.requireNonNull(module.get(script)));
       // 2154: NixOS sets the variables of activation steps and system builders.
@@ -161,6 +176,182 @@ class NixModuleRendererTest {
             Map.of("automatic", true, "dates", "weekly", "options", "--delete-older-than 30d"));
     assertThat(at(module, "services", "nix-storage-verify", "startAt")).isEqualTo("Sun 03:00");
     assertThat((String) module.get("init")).contains("\nfileSystemUuid='" + ID + "'\n");
+  }
+
+  private static NixModuleSettings everySetting() {
+    return NixModuleSettings.builder()
+        .instance(InstanceName.of("main"))
+        .storageId(ID)
+        .fileSystemUuid(ID)
+        .autoOptimiseStore(true)
+        .fsyncStorePaths(false)
+        .minFree(ByteSize.gibibytes(2))
+        .maxFree(ByteSize.gibibytes(8))
+        .verifySchedule("Sun 03:00")
+        .gcSchedule("weekly")
+        .gcOlderThanDays(30)
+        .seedGenerations(3)
+        .addDataDirectories(DataDirectory.of("/var/lib/my-app"), DataDirectory.of("/srv/db"))
+        .putWslConf(WslConfOption.INTEROP_APPEND_WINDOWS_PATH, "0")
+        .putWslConf(WslConfOption.FILESYSTEM_UMASK, "0022")
+        .putWslConf(WslConfOption.FILE_SERVER_LOG_LEVEL, "3")
+        .putWslConf(WslConfOption.BOOT_COMMAND, "echo \"a # b\"")
+        .putWslConf(WslConfOption.BOOT_INIT_TIMEOUT, "55000")
+        .build();
+  }
+
+  @Test
+  void eachSettingThatIsAskedForAddsTheApprovedLines() throws IOException {
+    List<String> plain = rendered().lines().toList();
+    String added =
+        new NixModuleRenderer()
+            .render(everySetting())
+            .lines()
+            .filter(line -> !plain.contains(line))
+            .collect(Collectors.joining("\n", "", "\n"));
+    Path got = Files.writeString(Path.of("target", "every-setting.txt"), added);
+    assertThat(added)
+        .as("if the change is meant: cp %s src/test/resources/.../every-setting.txt", got)
+        .isEqualTo(resource("every-setting.txt"));
+  }
+
+  @Test
+  void dataDirectoriesAreMountedAfterAUnitThatWaitsForThem() throws IOException {
+    Map<?, ?> module = evaluated(new NixModuleRenderer().render(everySetting()), "");
+    String wait = "nix-storage-data-var-lib-my\\x2dapp";
+    assertThat(at(module, "services", wait, "unitConfig"))
+        .isEqualTo(
+            Map.of("DefaultDependencies", false, "ConditionPathExists", "/etc/nix-storage.armed"));
+    assertThat((List<?>) module.get("mounts"))
+        .hasSize(2)
+        .first()
+        .isEqualTo(
+            Map.of(
+                "what",
+                "/mnt/wsl/nixstorage/.nixwsl/data/main/var/lib/my-app",
+                "where",
+                "/var/lib/my-app",
+                "type",
+                "none",
+                "options",
+                "bind,private",
+                "wantedBy",
+                List.of("local-fs.target"),
+                "requires",
+                List.of(wait + ".service"),
+                "after",
+                List.of(wait + ".service"),
+                "unitConfig",
+                Map.of("ConditionPathExists", "/etc/nix-storage.armed")));
+    assertThat((String) at(module, "services", wait, "serviceConfig", "ExecStart"))
+        .isEqualTo("/nix/store/stub-nix-storage-data /var/lib/my-app");
+    for (String taken : List.of("root = \"/var/lib\";", "fileSystems.\"/srv/db\" = { };")) {
+      Map<?, ?> other =
+          evaluated(
+              new NixModuleRenderer()
+                  .render(
+                      NixModuleSettings.builder()
+                          .instance(InstanceName.of("main"))
+                          .storageId(ID)
+                          .addDataDirectories(
+                              DataDirectory.of("/srv/db"), DataDirectory.of("/var/lib/wsl/x"))
+                          .build()),
+              taken);
+      assertThat((List<?>) other.get("failed")).hasSize(1).first().asString().contains("mounts");
+    }
+  }
+
+  @Test
+  void b2OldSystemsLeaveTheRootDiskOnlyWhereThatIsAskedForAndTheOldStoreWasGivenUp()
+      throws IOException {
+    assertThat(at(evaluated(""), "services", "nix-storage-prune-seed")).isNull();
+    Map<?, ?> module = evaluated(new NixModuleRenderer().render(everySetting()), "");
+    assertThat(
+            at(module, "services", "nix-storage-prune-seed", "unitConfig", "ConditionPathExists"))
+        .isEqualTo(List.of("/run/nix-storage/active", "/var/lib/nix-storage/old-store-released"));
+    assertThat((String) at(module, "services", "nix-storage-prune-seed", "script"))
+        .isEqualTo("exec /nix/store/stub-nix-storage/bin/nix-storage prune-seed 3");
+    assertThat(at(module, "timers", "nix-storage-prune-seed", "timerConfig"))
+        .isEqualTo(Map.of("Persistent", true));
+  }
+
+  @Test
+  void optionsOfWslConfAreInNixsOwnTypesAndReadByWslAsTheyWereMeant() throws IOException {
+    Map<?, ?> module = evaluated(new NixModuleRenderer().render(everySetting()), "");
+    assertThat(at(module, "wslConf", "interop", "appendWindowsPath")).isEqualTo(false);
+    assertThat(at(module, "wslConf", "filesystem", "umask")).isEqualTo("0022");
+    assertThat(at(module, "wslConf", "fileServer", "logLevel")).isEqualTo(3);
+    assertThat(at(module, "wslConf", "boot", "initTimeout")).isEqualTo(55000);
+    // As NixOS writes it, and as WSL's own reader takes it.
+    String file = "[boot]\ncommand=" + at(module, "wslConf", "boot", "command") + "\n";
+    assertThat(WslReader.of(file).values()).containsEntry("boot.command", "echo \"a # b\"");
+  }
+
+  @Test
+  void optionsThatTheModuleCannotHaveAreRefused() {
+    for (Map.Entry<WslConfOption, String> bad :
+        List.of(
+            Map.entry(WslConfOption.BOOT_SYSTEMD, "true"),
+            Map.entry(WslConfOption.USER_DEFAULT, "root"),
+            Map.entry(WslConfOption.AUTOMOUNT_MOUNT_FSTAB, "true"),
+            Map.entry(WslConfOption.AUTOMOUNT_ROOT, "/my drives"),
+            Map.entry(WslConfOption.BOOT_INIT_TIMEOUT, "39999"),
+            Map.entry(WslConfOption.BOOT_INIT_TIMEOUT, "0x10000"),
+            Map.entry(WslConfOption.BOOT_COMMAND, "mount --bind /x /nix"),
+            Map.entry(WslConfOption.INTEROP_ENABLED, "yes\"; x"),
+            Map.entry(WslConfOption.AUTOMOUNT_OPTIONS, "\u00e9"))) {
+      NixModuleSettings.Builder builder =
+          NixModuleSettings.builder()
+              .instance(InstanceName.of("main"))
+              .storageId(ID)
+              .putWslConf(bad.getKey(), bad.getValue());
+      assertThatIllegalArgumentException().as("%s", bad).isThrownBy(builder::build);
+    }
+    assertThatIllegalArgumentException().isThrownBy(() -> WslConfOption.of("boot", "systemdd"));
+  }
+
+  @Test
+  void directoriesThatMustNotBeMountedOverAreRefused() {
+    for (String path :
+        List.of(
+            "",
+            "/",
+            "a",
+            "/a/",
+            "//a",
+            "/a//b",
+            "/a/.",
+            "/../a",
+            "/a/..",
+            "/nix",
+            "/nix/var",
+            "/etc/x",
+            "/run/x",
+            "/mnt/wsl/x",
+            "/var",
+            "/var/lib",
+            "/var/lib/nix-storage/x",
+            "/a b",
+            "/a\n",
+            "/a%n",
+            "/a\"",
+            "/a${x}",
+            "/é",
+            "/a\\x2d",
+            "/" + "a".repeat(201),
+            "/" + "-".repeat(51))) {
+      assertThatIllegalArgumentException().as(path).isThrownBy(() -> DataDirectory.of(path));
+    }
+    for (String other : List.of("/srv/db", "/srv/db/x", "/srv")) {
+      NixModuleSettings.Builder builder =
+          NixModuleSettings.builder()
+              .instance(InstanceName.of("main"))
+              .storageId(ID)
+              .addDataDirectories(DataDirectory.of("/srv/db"), DataDirectory.of(other));
+      assertThatIllegalArgumentException().as(other).isThrownBy(builder::build);
+    }
+    assertThat(DataDirectory.of("/srv/db").overlaps(DataDirectory.of("/srv/dbs"))).isFalse();
+    assertThat(DataDirectory.of("/home/.x/a-b+c@d:e=f,g").path()).endsWith("g");
   }
 
   @Test

@@ -13,8 +13,6 @@ class SeedTest extends BootScripts {
   void aBootNeedsNoCopyOfASystemThatTheRootDiskHas() throws IOException {
     fakeNix("exit 1");
     Files.createDirectories(root.resolve("var/nix/gcroots"));
-    program(scratch.resolve("bin/mountpoint"), "exit 0");
-    program(scratch.resolve("bin/umount"), "");
     Path roots = Files.createDirectories(scratch.resolve("run/root-disk/nix/var/nix/gcroots"));
     Files.createSymbolicLink(roots.resolve("nix-storage-current"), scratch.resolve("system"));
     assertThat(seed("links").exitCode()).isZero();

@@ -24,6 +24,7 @@ let
   # WSL mounts the disk below its share, which follows the root of the Windows drives.
   shareRoot = "${lib.removeSuffix "/" config.wsl.wslConf.automount.root}/wsl";
   runDir = "/run/nix-storage";
+  stateDir = "/var/lib/nix-storage";
   # Made by the commit of the move, on the root disk: from then on the shared disk holds the store.
   armedFile = "/etc/nix-storage.armed";
   active = "${runDir}/active";
@@ -42,9 +43,8 @@ let
   tools = [ pkgs.coreutils pkgs.util-linux config.nix.package ];
 
   init = script "nix-storage-init" {
-    inherit instance storageId fileSystemUuid mountPoint runDir armedFile shim;
+    inherit instance storageId fileSystemUuid mountPoint runDir stateDir armedFile shim;
     waitSeconds = toString waitSeconds;
-    stateDir = "/var/lib/nix-storage";
     forceRescueFile = "/etc/nix-storage.force-rescue";
     PATH = lib.makeBinPath tools;
   } ''
@@ -443,7 +443,7 @@ let
   '';
 
   command = pkgs.writeScriptBin "nix-storage" (scriptText {
-    inherit instance storageId mountPoint runDir armedFile seed;
+    inherit instance storageId mountPoint runDir stateDir armedFile seed;
     PATH = lib.makeBinPath tools;
   } ''
     # For people and for the SDK: nix-storage COMMAND, as root.
@@ -460,6 +460,9 @@ let
       adopt        make this instance the owner of its directory on the disk
       disarm       boot from the root disk from the next start on
       verify-seed  compare the copy on the root disk with its hashes; repairs nothing
+      release-old-store
+                   allow what the root disk has from before the move to be removed from it
+      prune-seed N keep the last N systems on the root disk, and what is pinned; remove the rest
     TEXT
     }
 
@@ -476,6 +479,13 @@ let
     lockFile=$mountPoint/.nixwsl/locks/$instance
     registerDir=$mountPoint/.nixwsl/instances/$instance
     export HOME=/root
+
+    releasedFile=$stateDir/old-store-released
+
+    # In a rescue boot the root disk's store is the one in use.
+    fromDisk() {
+      [ -e "$runDir/active" ] || fail NOT_MOUNTED "this instance does not run from the shared disk"
+    }
 
     needDisk() {
       [ ! -L "$mountPoint" ] || fail WRONG_STORAGE "$mountPoint is a link"
@@ -508,7 +518,7 @@ let
     }
 
     case ''${1-} in
-      reseed | adopt | disarm | verify-seed) [ "$EUID" = 0 ] || fail NOT_ROOT "only root may do this" ;;
+      reseed | adopt | disarm | verify-seed | release-old-store | prune-seed) [ "$EUID" = 0 ] || fail NOT_ROOT "only root may do this" ;;
     esac
 
     case ''${1-} in
@@ -583,6 +593,35 @@ let
         else
           exec "''${nix[@]}" store verify --recursive --no-trust /run/current-system
         fi
+        ;;
+      release-old-store)
+        fromDisk
+        mkdir -p "$stateDir"
+        : > "$releasedFile"
+        sync "$releasedFile"
+        sync "$stateDir"
+        echo "nix-storage: prune-seed may now remove what the root disk has from before the move"
+        ;;
+      prune-seed)
+        case ''${2-} in
+          ''' | 0* | *[!0-9]* | ?????*)
+            usage >&2
+            exit 2
+            ;;
+        esac
+        fromDisk
+        [ -e "$releasedFile" ] \
+          || fail STORE_IN_USE "the store of before the move is kept: nix-storage release-old-store gives it up"
+        exec 9> "$runDir/seed.lock"
+        flock 9
+        # Collected with the root disk's view as root directory: roots are absolute links. Programs that
+        # run are roots too, and so is what /run names.
+        # shellcheck disable=SC2016  # expanded by the inner shell
+        NIX_REMOTE=local onRootDisk "$BASH" -ec ''\'
+          nix-env --store "$root" --profile "$root/nix/var/nix/profiles/system" --delete-generations "+$1"
+          mount --bind /proc "$root/proc"
+          mount --bind /run "$root/run"
+          exec chroot "$root" nix-store --gc' prune "$2"
         ;;
       help | -h | --help) usage ;;
       *)

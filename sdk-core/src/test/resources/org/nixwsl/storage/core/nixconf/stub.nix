@@ -14,6 +14,7 @@ let
     mapAttrsToList = f: attrs: map (name: f name attrs.${name}) (builtins.attrNames attrs);
     mkForce = value: value;
     mkDefault = value: value;
+    hasPrefix = prefix: text: builtins.substring 0 (builtins.stringLength prefix) text == prefix;
     optional = condition: value: if condition then [ value ] else [ ];
     mkIf = condition: value: if condition then value else null;
   };
@@ -46,6 +47,10 @@ in
     activation = rendered.system.activationScripts.shimSystemd.text;
     activationSteps = builtins.attrNames rendered.system.activationScripts;
     failed = map (a: a.message) (builtins.filter (a: !a.assertion) rendered.assertions);
+    mounts = rendered.systemd.mounts or [ ];
+    timers = rendered.systemd.timers;
+    data = (rendered.system.build.nixStorageData or { text = null; }).text;
+    prune = (rendered.systemd.services.nix-storage-prune-seed or { script = null; }).script;
     warnings = rendered.warnings;
     shell = rendered.environment.interactiveShellInit;
     wslConf = rendered.wsl.wslConf;
