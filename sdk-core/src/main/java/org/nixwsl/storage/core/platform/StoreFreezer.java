@@ -15,8 +15,8 @@ import org.nixwsl.storage.core.run.Operation;
  * process: until it is thawed, or, if its caller is lost before it was {@link #hold held}, until it
  * thaws itself. What is done and how is in {@code docs/freeze.md}.
  *
- * <p>Whoever begins a freeze thaws it; there is one at a time in an instance. Root only.
- * Thread-safe.
+ * <p>Whoever begins a freeze thaws it; there is one at a time in an instance. Root only. Calls
+ * belong to one thread unless an implementation says otherwise.
  */
 public interface StoreFreezer {
   /**
@@ -74,7 +74,8 @@ public interface StoreFreezer {
   /**
    * How a freeze is done.
    *
-   * @param patience how long builds and clients may take to end by themselves
+   * @param patience how long builds and clients may take to close the store, and then whoever
+   *     writes to it to end
    * @param grace how long after its caller's end a freeze that is not held thaws itself
    * @param longest how long a freeze that is not held lasts at most
    * @param units systemd units that use the store, in addition to the ones of Nix, Lix and

@@ -109,7 +109,10 @@ final class Claim {
     }
   }
 
-  /** Whether nothing was done yet for which there would have to be an undo. */
+  /**
+   * Whether there is nothing to undo: the script notes its phase before it does anything, and
+   * removes that note when all is undone.
+   */
   boolean untouched() {
     return Files.notExists(directory.resolve("phase"));
   }
@@ -164,7 +167,7 @@ final class Claim {
     }
   }
 
-  /** Removes the files of a freeze that did nothing yet. */
+  /** Removes the files of a freeze with nothing to undo. */
   void remove() throws IOException {
     removeDirectory();
     if (present()) {
@@ -193,12 +196,13 @@ final class Claim {
     }
   }
 
-  /** Only the files that this class made: nothing is mounted there yet. */
+  /** Name by name: what is not known is not removed. */
   private void removeDirectory() throws IOException {
-    for (String name : List.of(SCRIPT, "caller", "limits", "stop", "block", "restart", "mark")) {
+    for (String name :
+        List.of(
+            "caller", "limits", "stop", "block", "restart", "mounts", "mark", "decision", SCRIPT)) {
       Files.deleteIfExists(directory.resolve(name));
     }
-    Files.deleteIfExists(directory.resolve("decision"));
     Files.deleteIfExists(directory);
   }
 

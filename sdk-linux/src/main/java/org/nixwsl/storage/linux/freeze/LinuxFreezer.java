@@ -217,7 +217,8 @@ public final class LinuxFreezer implements StoreFreezer {
     String trouble = "";
     if (systemd.up(token.unit(), operation)) {
       systemd.stop(token, operation);
-    } else if (claim.untouched()) {
+    }
+    if (claim.present() && claim.untouched()) {
       claim.remove();
     }
     if (claim.present()) {

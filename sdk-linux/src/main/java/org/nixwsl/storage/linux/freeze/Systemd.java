@@ -36,19 +36,24 @@ final class Systemd {
   /** The units that use the store. */
   NixUnits units(List<String> more, Operation operation) throws IOException, InterruptedException {
     List<String> patterns = NixUnits.patterns(more);
-    return NixUnits.of(
-        list("list-unit-files", patterns, operation), list("list-units", patterns, operation));
+    // This one has to succeed: no answer must not be taken for no units.
+    Result loaded = processes.runOk(list("list-units", patterns), operation);
+    // This one ends with 1 where nothing matches.
+    Result files = processes.run(list("list-unit-files", patterns), operation);
+    return NixUnits.of(lines(files), lines(loaded));
   }
 
-  private List<String> list(String verb, List<String> patterns, Operation operation)
-      throws IOException, InterruptedException {
+  private static Command list(String verb, List<String> patterns) {
     List<String> argv =
         new ArrayList<>(
             List.of("systemctl", verb, "--all", "--full", "--plain", "--no-legend", "--no-pager"));
     argv.add("--");
     argv.addAll(patterns);
-    // list-unit-files ends with 1 when nothing matches
-    return processes.run(Command.of(argv), operation).text().lines().toList();
+    return Command.of(argv);
+  }
+
+  private static List<String> lines(Result result) {
+    return result.text().lines().toList();
   }
 
   /**

@@ -174,14 +174,13 @@ undo() { # Whatever is there is undone, in any order of crashes; what is not the
     umount -l /nix || { problem="/nix is still read-only"; break; }
   done
 
-  removed=
   for unit in $(cat "$dir/block" 2>/dev/null); do
     if [ "$(readlink "$control/$unit")" = /dev/null ]; then
       rm -f "$control/$unit" || problem="$unit is still blocked"
-      removed=yes
     fi
   done
-  [ -z "$removed" ] || systemctl daemon-reload || problem="systemd does not reload its units"
+  # Also where no link is left: who was killed here had removed them, and systemd still knows them.
+  if [ -s "$dir/block" ] && ! systemctl daemon-reload; then problem="systemd does not reload its units"; fi
   if [ -n "$problem" ]; then
     say "ending failed: $problem"
     printf '%s %s\n' "$name" "failed: $problem" >"$run/freeze.last"
@@ -193,13 +192,14 @@ undo() { # Whatever is there is undone, in any order of crashes; what is not the
   done
   [ -z "$problem" ] || printf '%s %s\n' "$name" "failed: not started again:$problem" >"$run/freeze.last"
 
-  # File by file: a directory that something is mounted on must not be gone through.
+  # File by file: a directory that something is mounted on must not be gone through. The phase tells that there
+  # is something to undo, and the claim is given up last.
+  if [ -d "$dir/view" ]; then rmdir "$dir/view"; fi
   for file in phase phase.new caller limits stop block restart mounts mark decision freeze.sh; do
     rm -f "$dir/$file"
   done
-  if [ -d "$dir/view" ]; then rmdir "$dir/view"; fi
-  if [ "$(readlink "$run/freeze")" = "$name" ]; then rm -f "$run/freeze"; fi
   rmdir "$dir"
+  if [ "$(readlink "$run/freeze")" = "$name" ]; then rm -f "$run/freeze"; fi
 }
 
 case $1 in

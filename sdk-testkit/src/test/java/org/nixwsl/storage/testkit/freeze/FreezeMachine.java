@@ -93,6 +93,54 @@ final class FreezeMachine implements AutoCloseable {
     in("kill -9 $(systemctl show -p MainPID --value " + token.unit() + ")");
   }
 
+  /**
+   * Kills the script at one of its steps, counted from now on. All that it changes it changes
+   * through programs; those that it finds first are ours, count, and pass on.
+   *
+   * @param steps the steps at which the shell that runs the script is killed
+   * @param after whether the step is done before that
+   */
+  void killScriptAt(List<Integer> steps, boolean after) throws Exception {
+    in(
+        """
+        mkdir -p /run/fault /run/current-system/sw/bin
+        rm -f /run/fault/* /run/current-system/sw/bin/*
+        echo 0 >/run/fault/count
+        echo %1$s >/run/fault/steps
+        cat >/run/fault/program <<'PROGRAM'
+        #!/bin/sh
+        PATH=/usr/sbin:/usr/bin:/sbin:/bin
+        name=${0##*/}
+        grep -q freeze.sh "/proc/$PPID/cmdline" || exec "$name" "$@"
+        n=$(($(cat /run/fault/count) + 1))
+        echo $n >/run/fault/count
+        case " $(cat /run/fault/steps) " in
+          *" $n "*)
+            echo "$n: $name $*" >>/run/fault/killed
+            if [ %2$s = true ]; then "$name" "$@"; fi
+            kill -9 $PPID
+            ;;
+          *) exec "$name" "$@" ;;
+        esac
+        PROGRAM
+        chmod +x /run/fault/program
+        for name in systemctl mount umount flock mkdir mv ln rm rmdir; do
+          ln -s /run/fault/program /run/current-system/sw/bin/$name
+        done
+        """
+            .formatted(String.join(" ", steps.stream().map(String::valueOf).toList()), after));
+  }
+
+  /** How many steps the script has done since, and at which it was killed. */
+  String steps() throws Exception {
+    return in("cat /run/fault/count; cat /run/fault/killed 2>/dev/null || true");
+  }
+
+  /** Nothing is killed any more. */
+  void killNothing() throws Exception {
+    in("rm -rf /run/current-system");
+  }
+
   String facts() throws Exception {
     return said(FACTS);
   }

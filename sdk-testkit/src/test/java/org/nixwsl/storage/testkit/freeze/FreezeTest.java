@@ -166,7 +166,7 @@ class FreezeTest {
         .hasMessageContaining("has the store open");
     assertThat(machine.facts()).isEqualTo(machine.unfrozen());
 
-    machine.in("(sleep 2; touch /tmp/go) >/dev/null 2>&1 &");
+    machine.in("(sleep 1; touch /tmp/go) >/dev/null 2>&1 &");
     Frozen frozen =
         freeze(
             caller,
@@ -190,6 +190,7 @@ class FreezeTest {
   }
 
   @Test
+  @Tag("long")
   void aFreezeThatLastsTooLongThawsItselfAndCannotBeHeldAnyMore() throws Exception {
     Options oneSecond =
         new Options(Duration.ofSeconds(3), Duration.ofSeconds(9), Duration.ofSeconds(1), List.of());
@@ -209,12 +210,25 @@ class FreezeTest {
       machine.killCaller();
     }
 
+    Token other = new Token(token.bootId(), token.startOfInit(), "00000000");
+    Token before = new Token(token.bootId(), token.startOfInit() - 1, token.id());
+
     assertThat(ask(caller::find)).contains(new Found(token, "frozen", false, true));
     assertThatThrownBy(() -> hold(caller, token, Optional.empty()))
         .as("a freeze of a process that is gone cannot be relied on")
         .satisfies(code(ErrorCode.FREEZE_LOST));
+    for (Token foreign : List.of(other, before)) {
+      assertThatThrownBy(() -> thaw(caller, foreign))
+          .satisfies(code(ErrorCode.STORE_FROZEN))
+          .hasMessageContaining(token.text());
+      assertThatThrownBy(() -> check(caller, foreign)).satisfies(code(ErrorCode.FREEZE_LOST));
+    }
+    assertThatThrownBy(() -> freeze(caller, brief())).satisfies(code(ErrorCode.STORE_FROZEN));
     assertThat(thaw(caller, token)).isEqualTo(Thaw.DONE);
     assertThat(ask(caller::find)).isEmpty();
+    assertThat(thaw(caller, before)).isEqualTo(Thaw.OTHER_BOOT);
+    assertThatThrownBy(() -> check(caller, before))
+        .hasMessageContaining("an earlier start of this instance");
   }
 
   @Test
@@ -230,8 +244,7 @@ class FreezeTest {
     assertThat(machine.comes("busy\n", "flock -n -x /nix/var/nix/db/big-lock true || echo busy"))
         .as("the lock is taken again")
         .isTrue();
-    // Longer than the grace of the caller.
-    machine.in("sleep 2.5");
+    machine.in("sleep 1.5"); // the unit looks at its caller each second
     check(caller, token);
     assertThat(ask(caller::find)).contains(new Found(token, "frozen", true, true));
     assertThat(machine.run("touch /nix/var/x").getExitCode()).isNotZero();
@@ -240,6 +253,7 @@ class FreezeTest {
   }
 
   @Test
+  @Tag("long")
   void aCallerThatIsLostBetweenHoldAndCommitTakesTheFreezeWithItOnlyWithoutTheCommit()
       throws Exception {
     machine.in("mkdir -p '/run/a b'; rm -f '/run/a b/id'");
@@ -257,12 +271,13 @@ class FreezeTest {
       machine.in("echo committed >'/run/a b/id'");
       machine.killCaller();
     }
-    machine.in("sleep 2.5");
+    machine.in("sleep 1.5");
     check(caller, token);
     thaw(caller, token);
   }
 
   @Test
+  @Tag("long")
   void aFreezeWhoseUnitIsKilledIsUndoneBySystemd() throws Exception {
     Token token = freeze(caller, patient()).token();
     machine.killHolder(token);
@@ -272,6 +287,7 @@ class FreezeTest {
   }
 
   @Test
+  @Tag("long")
   void whatIsLeftWhenTheUndoIsKilledTooIsThawedByAnotherProcess() throws Exception {
     Token token = freeze(caller, patient()).token();
     // As if all had been killed at once: the unit is gone, and its undo never ran.
@@ -293,29 +309,12 @@ class FreezeTest {
     assertThat(thaw(caller, token)).isEqualTo(Thaw.DONE);
   }
 
-  @Test
-  void aTokenOfAnotherFreezeOrAnotherStartOfTheInstanceIsToldApart() throws Exception {
-    Token token = freeze(caller, patient()).token();
-    Token other = new Token(token.bootId(), token.startOfInit(), "00000000");
-    Token before = new Token(token.bootId(), token.startOfInit() - 1, token.id());
-
-    assertThatThrownBy(() -> thaw(caller, other))
-        .satisfies(code(ErrorCode.STORE_FROZEN))
-        .hasMessageContaining(token.text());
-    assertThatThrownBy(() -> check(caller, other)).satisfies(code(ErrorCode.FREEZE_LOST));
-    assertThatThrownBy(() -> thaw(caller, before)).satisfies(code(ErrorCode.STORE_FROZEN));
-    thaw(caller, token);
-    assertThat(thaw(caller, before)).isEqualTo(Thaw.OTHER_BOOT);
-    assertThatThrownBy(() -> check(caller, before))
-        .hasMessageContaining("an earlier start of this instance");
-  }
-
   // --- The parts
 
-  /** One second for what runs, and for a lost caller. */
+  /** Little time for what runs, and none for a lost caller. */
   private static Options brief() {
     return new Options(
-        Duration.ofSeconds(1), Duration.ofSeconds(1), Duration.ofMinutes(5), List.of());
+        Duration.ofMillis(500), Duration.ZERO, Duration.ofMinutes(5), List.of());
   }
 
   private static Options patient() {
