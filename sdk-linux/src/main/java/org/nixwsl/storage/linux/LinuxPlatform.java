@@ -5,6 +5,7 @@ import org.nixwsl.storage.StoreVerifier;
 import org.nixwsl.storage.WslMounter;
 import org.nixwsl.storage.core.platform.InstanceShell;
 import org.nixwsl.storage.core.platform.Platform;
+import org.nixwsl.storage.core.platform.Stillness;
 import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.platform.StoreHost;
 import org.nixwsl.storage.core.process.ProcessRunner;
@@ -14,6 +15,8 @@ import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.linux.copy.LinuxStoreHost;
 import org.nixwsl.storage.linux.disk.LoopMounter;
+import org.nixwsl.storage.linux.freeze.LinuxFreezer;
+import org.nixwsl.storage.linux.freeze.LinuxStillness;
 import org.nixwsl.storage.linux.tree.LinuxStorageTree;
 import org.nixwsl.storage.linux.verify.StoreVerifyEngine;
 
@@ -57,5 +60,10 @@ public final class LinuxPlatform implements Platform {
   @Override
   public StoreHost storeHost(ProcessRunner processes, Ticker ticker) {
     return new LinuxStoreHost(processes, ticker);
+  }
+
+  @Override
+  public Stillness stillness(ProcessRunner processes, Ticker ticker) {
+    return new LinuxStillness(new LinuxFreezer(processes, ticker));
   }
 }

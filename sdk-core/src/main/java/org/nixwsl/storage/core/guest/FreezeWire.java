@@ -130,6 +130,7 @@ final class FreezeWire {
     fields.put("phase", found.phase());
     fields.put("held", found.held());
     fields.put("running", found.running());
+    fields.put("orphaned", found.orphaned());
     return fields;
   }
 
@@ -141,7 +142,8 @@ final class FreezeWire {
                 token(fields),
                 text(fields, "phase"),
                 GuestWire.flag(fields, "held"),
-                GuestWire.flag(fields, "running")));
+                GuestWire.flag(fields, "running"),
+                GuestWire.flag(fields, "orphaned")));
   }
 
   static StoreFreezer.Thaw thaw(Map<String, Object> fields) {

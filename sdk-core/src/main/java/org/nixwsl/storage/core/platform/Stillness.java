@@ -1,6 +1,7 @@
 package org.nixwsl.storage.core.platform;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Optional;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.store.NixStore;
@@ -26,7 +27,7 @@ public interface Stillness {
       }
 
       @Override
-      public void keep(String token, Operation operation) {
+      public void keep(String token, Path mark, Operation operation) {
         throw new IllegalStateException("No store was made to stand still here");
       }
 
@@ -51,12 +52,14 @@ public interface Stillness {
   String begin(NixStore store, Operation operation) throws IOException, InterruptedException;
 
   /**
-   * Proves that the freeze is in force without a break since it began, and lets it stay, whatever
-   * becomes of this process. Called right before the commit.
+   * Proves that the freeze is in force without a break since it began, and lets it stay when this
+   * process ends after the commit. If it ends before, the freeze ends too. Called right before the
+   * commit.
    *
+   * @param mark the file that the commit makes
    * @throws org.nixwsl.storage.error.ConflictException if it is not: then there must be no commit
    */
-  void keep(String token, Operation operation) throws IOException, InterruptedException;
+  void keep(String token, Path mark, Operation operation) throws IOException, InterruptedException;
 
   /**
    * Ends a freeze, kept or not, whoever began it; does nothing where there is none.

@@ -161,7 +161,12 @@ public interface StoreFreezer {
    * @param digest SHA-256 over all rows, in hex
    * @param roots SHA-256 over profiles and roots with their targets and times, in hex
    */
-  record Fingerprint(long rows, long greatestId, String digest, String roots) {}
+  record Fingerprint(long rows, long greatestId, String digest, String roots) {
+    /** All of it in one line. */
+    public String text() {
+      return rows + " " + greatestId + " " + digest + " " + roots;
+    }
+  }
 
   /**
    * A store that stands still.
@@ -185,8 +190,10 @@ public interface StoreFreezer {
    *     {@code locking}, {@code mounting}, {@code frozen} or {@code ending}
    * @param held whether it stays until the instance ends
    * @param running whether its unit runs; if not, a crash left it behind
+   * @param orphaned whether the process that began it has ended, and no commit came of it: it may
+   *     be thawed, as nobody relies on it
    */
-  record Found(Token token, String phase, boolean held, boolean running) {}
+  record Found(Token token, String phase, boolean held, boolean running, boolean orphaned) {}
 
   /** How a thaw ended. */
   enum Thaw {

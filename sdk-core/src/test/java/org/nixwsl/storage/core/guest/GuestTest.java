@@ -130,7 +130,7 @@ class GuestTest {
   @Test
   void theCallsOfAFreezeAndTheirAnswersComeThroughAsTheyWere() throws Exception {
     GuestFreezer guest = new GuestFreezer(connect());
-    Found found = new Found(FakeFreezer.TOKEN, "locking", true, false);
+    Found found = new Found(FakeFreezer.TOKEN, "locking", true, false, true);
     Path mark = Path.of("/mnt/wsl/x y/.nix-storage-id");
 
     Frozen frozen = freezing(op -> guest.begin(FakeFreezer.OPTIONS, op));

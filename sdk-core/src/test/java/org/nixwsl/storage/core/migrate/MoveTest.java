@@ -360,7 +360,8 @@ final class MoveTest extends MigrationFixture {
     }
 
     @Override
-    public void keep(String token, Operation operation) {
+    public void keep(String token, Path mark, Operation operation) {
+      assertThat(mark).hasFileName(".nix-storage-id").doesNotExist();
       if (lost || !inForce.equals(Optional.of(token))) {
         throw Failures.errorOf(Problem.of(ErrorCode.STORE_CHANGED, "Thawed.", "Again."));
       }
@@ -390,7 +391,8 @@ final class MoveTest extends MigrationFixture {
     assertThat(freeze.inForce).as("a failure thaws").isEmpty();
     assertThat(machine.committed).isFalse();
     freeze.lost = false;
-    freezing.resume(storage(), ONE);
+    MigrationReport report = freezing.resume(storage(), ONE);
+    assertThat(report.copy().notes()).anyMatch(note -> note.contains("stays frozen"));
     assertThat(freeze.calls).containsExactly("begin", "end", "begin", "keep");
     assertThat(freeze.inForce).as("after the commit it stays").isPresent();
     freezing.rollBack(back());

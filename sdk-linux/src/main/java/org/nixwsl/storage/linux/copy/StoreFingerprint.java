@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import org.nixwsl.storage.core.platform.StoreFreezer.Fingerprint;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.ErrorCode;
@@ -14,7 +15,7 @@ import org.nixwsl.storage.linux.store.StoreContents;
 import org.nixwsl.storage.linux.store.StoreDatabase;
 import org.nixwsl.storage.store.NixStore;
 
-/** What a store holds, in one line: valid paths, and profiles and roots. */
+/** What a store holds, in few words: valid paths, and profiles and roots. */
 public final class StoreFingerprint {
   /** A store that changes at each of so many looks is in use. */
   private static final int LOOKS = 5;
@@ -24,20 +25,14 @@ public final class StoreFingerprint {
   /**
    * Reads it. A copy gives the same as its source.
    *
-   * @return rows, greatest id, and the SHA-256 of the rows and of profiles and roots, in hex
    * @throws ConflictException {@code STORE_CHANGED} if it does not stand still for one look
    */
-  public static String of(NixStore store, Operation operation) throws IOException {
+  public static Fingerprint of(NixStore store, Operation operation) throws IOException {
     for (int look = 1; ; look++) {
       StoreContents.Fingerprint rows = StoreDatabase.of(store).read(operation).fingerprint();
       try {
-        return rows.rows()
-            + " "
-            + rows.greatestId()
-            + " "
-            + rows.digest()
-            + " "
-            + roots(store, operation);
+        return new Fingerprint(
+            rows.rows(), rows.greatestId(), rows.digest(), roots(store, operation));
       } catch (ChangedException e) {
         if (look == LOOKS) {
           throw new ConflictException(

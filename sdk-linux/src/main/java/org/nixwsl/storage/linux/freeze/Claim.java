@@ -127,9 +127,27 @@ final class Claim {
     return decision().equals(Optional.of(THAW));
   }
 
-  /** The process that asked for it, as {@link Orders#caller}. */
+  /** The process that asked for it, as {@link Orders#caller}; empty if that is not known. */
   String caller() throws IOException {
-    return Files.readString(directory.resolve("caller")).strip();
+    try {
+      return Files.readString(directory.resolve("caller")).strip();
+    } catch (NoSuchFileException e) {
+      return "";
+    }
+  }
+
+  /** Whether it is held and what it is held for is done, as the script decides it. */
+  boolean committed() throws IOException {
+    if (!held()) {
+      return false;
+    }
+    try {
+      Path mark = PathBytes.toAbsolutePath(Files.readAllBytes(directory.resolve("mark")));
+      Path parent = mark.getParent();
+      return Files.exists(mark) || parent == null || !Files.isDirectory(parent);
+    } catch (NoSuchFileException withoutMark) {
+      return true;
+    }
   }
 
   /**

@@ -24,6 +24,7 @@ import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.error.StorageSdkException;
+import org.nixwsl.storage.linux.copy.StoreFingerprint;
 import org.nixwsl.storage.linux.machine.MountTable;
 import org.nixwsl.storage.linux.machine.MountTable.Mount;
 import org.nixwsl.storage.linux.store.FileFacts;
@@ -158,12 +159,16 @@ public final class LinuxFreezer implements StoreFreezer {
     Token token = claim.get().token();
     return Optional.of(
         new Found(
-            token, claim.get().phase(), claim.get().held(), systemd.up(token.unit(), operation)));
+            token,
+            claim.get().phase(),
+            claim.get().held(),
+            systemd.up(token.unit(), operation),
+            !lives(claim.get().caller()) && !claim.get().committed()));
   }
 
   @Override
   public Fingerprint fingerprint(Operation operation) throws IOException {
-    return StoreMoment.of(STORE, operation);
+    return StoreFingerprint.of(STORE, operation);
   }
 
   @Override
@@ -300,6 +305,20 @@ public final class LinuxFreezer implements StoreFreezer {
     // The second field is the command, which may hold spaces and parentheses.
     String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1);
     return Long.parseLong(fields[22 - 3]);
+  }
+
+  /**
+   * Whether a process still is there.
+   *
+   * @param process its id and its start, as {@link Claim.Orders#caller}
+   */
+  private static boolean lives(String process) throws IOException {
+    String[] parts = process.split(" ", -1);
+    try {
+      return parts.length == 2 && Long.toString(startOf(parts[0])).equals(parts[1]);
+    } catch (NoSuchFileException ended) {
+      return false;
+    }
   }
 
   private static boolean thisBoot(Token token) throws IOException {

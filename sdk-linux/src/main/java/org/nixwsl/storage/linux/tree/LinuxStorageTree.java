@@ -95,7 +95,7 @@ public final class LinuxStorageTree implements StorageTree {
 
   @Override
   public String fingerprint(NixStore store, Operation operation) throws IOException {
-    return StoreFingerprint.of(store, operation);
+    return StoreFingerprint.of(store, operation).text();
   }
 
   @Override

@@ -11,14 +11,15 @@ import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
 
 /** A new ext4 file system in a file, mounted. Closing unmounts it. */
-final class LoopFileSystem implements AutoCloseable {
+public final class LoopFileSystem implements AutoCloseable {
   private final Path mountPoint;
 
   private LoopFileSystem(Path mountPoint) {
     this.mountPoint = mountPoint;
   }
 
-  static LoopFileSystem ext4(Path directory, long bytes) throws IOException {
+  /** Makes one of so many bytes, in that directory. */
+  public static LoopFileSystem ext4(Path directory, long bytes) throws IOException {
     assumeRoot();
     Path image = Files.createTempFile(directory, "disk", ".img");
     try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
@@ -43,7 +44,8 @@ final class LoopFileSystem implements AutoCloseable {
     assumeTrue(uid.equals(0), "skipped: root is missing");
   }
 
-  Path path() {
+  /** Where it is mounted. */
+  public Path path() {
     return mountPoint;
   }
 

@@ -3,6 +3,7 @@ package org.nixwsl.storage.testkit.freeze;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.nixwsl.storage.core.guest.GuestFreezer;
@@ -14,6 +15,7 @@ import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.testkit.GuestJar;
 import org.nixwsl.storage.testkit.container.NixContainer;
+import org.nixwsl.storage.testkit.copy.LoopFileSystem;
 import org.testcontainers.containers.Container.ExecResult;
 
 /**
@@ -34,21 +36,25 @@ final class FreezeMachine implements AutoCloseable {
       """;
 
   private final NixContainer container = new NixContainer();
-  private final GuestLauncher launcher;
+  private final LoopFileSystem disk;
+  private final Path jar;
   private String unfrozen = "";
 
   FreezeMachine(Path directory) throws Exception {
-    GuestJar.classPath().forEach(container::showing);
-    container.start();
-    launcher =
-        new GuestLauncher(
-            new ProgramShell(
-                new ProcessRunner(),
-                "the container",
-                List.of("docker", "exec", "-i", container.getContainerId(), "sh", "-c")),
-            GuestJar.in(directory),
-            Optional.empty(),
-            Ticker.system());
+    jar = GuestJar.in(directory);
+    disk = LoopFileSystem.ext4(directory, 64L << 20);
+    try {
+      GuestJar.classPath().forEach(container::showing);
+      container.sharing(disk.path(), "/disk");
+      container.start();
+      prepare();
+    } catch (Exception | Error e) {
+      close();
+      throw e;
+    }
+  }
+
+  private void prepare() throws Exception {
     in(
         """
         mount --make-rshared /
@@ -63,8 +69,26 @@ final class FreezeMachine implements AutoCloseable {
     unfrozen = facts();
   }
 
+  /** Runs a class of the tests inside, in a process of its own. */
+  ExecResult java(Class<?> program, String... arguments) throws Exception {
+    List<String> command =
+        new ArrayList<>(
+            List.of("java", "-cp", System.getProperty("java.class.path"), program.getName()));
+    command.addAll(List.of(arguments));
+    return container.execInContainer(command.toArray(String[]::new));
+  }
+
   /** A new process that calls. */
   GuestFreezer caller() {
+    GuestLauncher launcher =
+        new GuestLauncher(
+            new ProgramShell(
+                new ProcessRunner(),
+                "the container",
+                List.of("docker", "exec", "-i", container.getContainerId(), "sh", "-c")),
+            jar,
+            Optional.empty(),
+            Ticker.system());
     return Operation.quiet("start a guest", op -> GuestFreezer.open(launcher, op));
   }
 
@@ -166,5 +190,6 @@ final class FreezeMachine implements AutoCloseable {
   @Override
   public void close() {
     container.close();
+    disk.close();
   }
 }

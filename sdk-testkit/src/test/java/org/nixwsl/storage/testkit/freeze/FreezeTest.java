@@ -27,6 +27,7 @@ import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.testkit.container.NixContainer;
+import org.testcontainers.containers.Container.ExecResult;
 
 /** Freezes of an instance with a real systemd and a real Nix daemon, which are the judges. */
 @Tag("once")
@@ -213,7 +214,7 @@ class FreezeTest {
     Token other = new Token(token.bootId(), token.startOfInit(), "00000000");
     Token before = new Token(token.bootId(), token.startOfInit() - 1, token.id());
 
-    assertThat(ask(caller::find)).contains(new Found(token, "frozen", false, true));
+    assertThat(ask(caller::find)).contains(new Found(token, "frozen", false, true, true));
     assertThatThrownBy(() -> hold(caller, token, Optional.empty()))
         .as("a freeze of a process that is gone cannot be relied on")
         .satisfies(code(ErrorCode.FREEZE_LOST));
@@ -246,7 +247,7 @@ class FreezeTest {
         .isTrue();
     machine.in("sleep 1.5"); // the unit looks at its caller each second
     check(caller, token);
-    assertThat(ask(caller::find)).contains(new Found(token, "frozen", true, true));
+    assertThat(ask(caller::find)).contains(new Found(token, "frozen", true, true, false));
     assertThat(machine.run("touch /nix/var/x").getExitCode()).isNotZero();
     assertThat(machine.run("systemctl start nix-daemon").getExitCode()).isNotZero();
     assertThat(thaw(caller, token)).isEqualTo(Thaw.DONE);
@@ -300,7 +301,7 @@ class FreezeTest {
         mv hidden freeze.sh
         """
             .formatted(token.unit()));
-    assertThat(ask(caller::find)).contains(new Found(token, "frozen", false, false));
+    assertThat(ask(caller::find)).contains(new Found(token, "frozen", false, false, false));
     assertThat(machine.run("systemctl start nix-daemon").getExitCode()).isNotZero();
     assertThatThrownBy(() -> freeze(caller, brief()))
         .satisfies(code(ErrorCode.STORE_FROZEN))
@@ -309,12 +310,34 @@ class FreezeTest {
     assertThat(thaw(caller, token)).isEqualTo(Thaw.DONE);
   }
 
+  @Test
+  void aMoveLeavesTheStoreThatItMovedFrozenUntilTheInstanceEndsOrItIsTakenBack() throws Exception {
+    ExecResult moved = machine.java(MoveInside.class, "run");
+    assertThat(moved.getExitCode()).as(moved.getStdout() + moved.getStderr()).isZero();
+    assertThat(moved.getStdout()).contains("The store stays frozen");
+    machine.in("sleep 1.5"); // the unit looks at its caller each second
+
+    assertThat(ask(caller::find)).map(Found::held).contains(true);
+    assertThat(machine.run("touch /nix/var/x").getExitCode()).isNotZero();
+    assertThat(machine.run("systemctl start nix-daemon").getExitCode()).isNotZero();
+    machine.in(
+        """
+        test -s /disk/main/.nix-storage-id
+        store='local?real=/disk/main/store&state=/disk/main/var/nix&log=/tmp'
+        nix-store --store "$store" --verify --check-contents
+        """);
+
+    ExecResult back = machine.java(MoveInside.class, "rollback");
+    assertThat(back.getExitCode()).as(back.getStdout() + back.getStderr()).isZero();
+    assertThat(ask(caller::find)).isEmpty();
+    machine.in("NIX_REMOTE=daemon nix-store --add /root/1");
+  }
+
   // --- The parts
 
   /** Little time for what runs, and none for a lost caller. */
   private static Options brief() {
-    return new Options(
-        Duration.ofMillis(500), Duration.ZERO, Duration.ofMinutes(5), List.of());
+    return new Options(Duration.ofMillis(500), Duration.ZERO, Duration.ofMinutes(5), List.of());
   }
 
   private static Options patient() {

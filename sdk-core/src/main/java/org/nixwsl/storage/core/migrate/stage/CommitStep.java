@@ -21,6 +21,7 @@ import org.nixwsl.storage.migrate.Stage;
  */
 public final class CommitStep implements StageStep {
   private static final String ARMED_FILE = "nix-storage.armed";
+  private static final String ID_FILE = ".nix-storage-id";
 
   /** The step. */
   public CommitStep() {}
@@ -50,7 +51,14 @@ public final class CommitStep implements StageStep {
     if (freeze.isPresent()) {
       attempt.change(
           "keep the store frozen",
-          () -> attempt.machine().stillness().keep(freeze.get(), attempt.operation()));
+          () ->
+              attempt
+                  .machine()
+                  .stillness()
+                  .keep(
+                      freeze.get(),
+                      attempt.target().directory().resolve(ID_FILE),
+                      attempt.operation()));
     }
     requireUnchanged(attempt, attempt.found(StateStep.FINGERPRINT).orElseThrow());
     Optional<Path> flag = armedFile(attempt);
@@ -60,6 +68,11 @@ public final class CommitStep implements StageStep {
     attempt.operation().checkCancelled();
     attempt.change("write the id", () -> attempt.session().commit(attempt.storageId()));
     attempt.copied(attempt.session().report());
+    if (freeze.isPresent()) {
+      attempt.say(
+          "The store stays frozen, without its daemon and read-only, until the instance is restarted"
+              + " or the move taken back: what would be built into it now would be lost.");
+    }
     return Map.of();
   }
 

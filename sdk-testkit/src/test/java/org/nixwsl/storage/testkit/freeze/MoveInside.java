@@ -1,0 +1,33 @@
+package org.nixwsl.storage.testkit.freeze;
+
+import java.nio.file.Path;
+import org.nixwsl.storage.StorageSdk;
+import org.nixwsl.storage.migrate.MigrationRequest;
+import org.nixwsl.storage.migrate.RollbackRequest;
+import org.nixwsl.storage.mount.InstanceName;
+import org.nixwsl.storage.mount.SharedStorage;
+import org.nixwsl.storage.store.NixStore;
+
+/** Moves the store of the instance that it runs in to its disk, or takes that back. */
+final class MoveInside {
+  private MoveInside() {}
+
+  /** Takes {@code run} or {@code rollback}. */
+  public static void main(String[] arguments) {
+    SharedStorage disk = SharedStorage.inDirectory(Path.of("/disk"));
+    InstanceName instance = InstanceName.of("main");
+    try (StorageSdk sdk = StorageSdk.open()) {
+      if (arguments[0].equals("rollback")) {
+        System.out.println(sdk.migrator().rollBack(RollbackRequest.of(disk, instance)));
+        return;
+      }
+      MigrationRequest move =
+          MigrationRequest.builder()
+              .source(NixStore.ofRoot(Path.of("/")))
+              .instance(instance)
+              .storage(disk)
+              .build();
+      System.out.println(sdk.migrator().run(sdk.migrator().plan(move)).copy().notes());
+    }
+  }
+}
