@@ -88,8 +88,13 @@ public final class NixProgram {
     return new Opinion(result.exitCode() == 0, result.allText());
   }
 
-  /** Runs a Nix command on the store below a root directory. */
-  Result onRoot(Path root, List<String> command) {
+  /**
+   * Runs a Nix command on the store below a root directory, whatever its exit status is.
+   *
+   * @param root the directory that holds {@code nix/}
+   * @param command the program, such as {@code nix-store}, and its arguments
+   */
+  public Result onRoot(Path root, List<String> command) {
     return run(command, Map.of("NIX_REMOTE", "local?root=" + root));
   }
 
