@@ -115,6 +115,31 @@ class BadInputTest {
   }
 
   @Test
+  void aStoreWhoseFilesCannotBeLinkedToIsRefused() throws IOException {
+    StoreFixture store = fixture("source");
+    Path target = folder.resolve("target");
+    refused(
+        "CANNOT_LINK",
+        "store",
+        "copy",
+        store.root(),
+        target,
+        "--link-identical-from",
+        store.root());
+    Cli both =
+        Cli.run(
+            "store",
+            "copy",
+            store.root(),
+            target,
+            "--link-identical-from",
+            folder.resolve("other"),
+            "--xattrs");
+    assertThat(both.exitCode()).isEqualTo(NixWsl.USAGE);
+    assertThat(both.err()).contains("exclude each other");
+  }
+
+  @Test
   void aTargetInsideTheSourceIsRefused() throws IOException {
     StoreFixture store = fixture("source");
     refused("TARGET_INSIDE_SOURCE", "store", "copy", store.root(), store.root());

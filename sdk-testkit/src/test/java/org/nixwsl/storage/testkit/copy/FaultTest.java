@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -241,23 +242,25 @@ class FaultTest {
       NixStore target, boolean update, Path trace, Fault fault, String call, int n) {
     Command command =
         Command.of(
-            "strace",
-            "-f",
-            "-o",
-            trace.toString(),
-            "-e",
-            "trace=" + call,
-            "-e",
-            "inject=" + call + ":" + fault.injection + ":when=" + n,
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-XX:+UseSerialGC",
-            "-XX:-UsePerfData",
-            "-cp",
-            System.getProperty("java.class.path"),
-            FaultyCopy.class.getName(),
-            source.directory().toString(),
-            target.directory().toString(),
-            Boolean.toString(update));
+                "strace",
+                "-f",
+                "-o",
+                trace.toString(),
+                "-e",
+                "trace=" + call,
+                "-e",
+                "inject=" + call + ":" + fault.injection + ":when=" + n,
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:+UseSerialGC",
+                "-XX:-UsePerfData",
+                "-cp",
+                System.getProperty("java.class.path"),
+                FaultyCopy.class.getName(),
+                source.directory().toString(),
+                target.directory().toString(),
+                Boolean.toString(update))
+            // Many times what it takes; a machine that is busy with other things is slow.
+            .within(Duration.ofMinutes(10));
     return Operation.quiet("copy", operation -> new ProcessRunner().run(command, operation));
   }
 
