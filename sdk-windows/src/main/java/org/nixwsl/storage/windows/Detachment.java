@@ -189,10 +189,37 @@ final class Detachment {
             number.filter(entry.device()::equals).isPresent()
                 && table.view().isShare(entry, storage.mountName());
         if (number.isPresent() ? whole.contains(entry.device()) && !own : bindsNix(entry)) {
-          throw inUse(table, entry);
+          boolean same = number.filter(entry.device()::equals).isPresent();
+          throw same && isAnotherShare(table, entry)
+              ? underAnotherName(entry)
+              : inUse(table, entry);
         }
       }
     }
+  }
+
+  /** Whether it is WSL's own mount of the disk, and not one that an instance made. */
+  private static boolean isAnotherShare(Table table, MountEntry entry) {
+    return entry.root().equals("/")
+        && table
+            .view()
+            .shareRoot()
+            .filter(root -> entry.mountPoint().startsWith(root + "/"))
+            .isPresent();
+  }
+
+  private ConflictException underAnotherName(MountEntry entry) {
+    String name = entry.mountPoint().substring(entry.mountPoint().lastIndexOf('/') + 1);
+    return new ConflictException(
+        Problem.of(
+            ErrorCode.STORAGE_BUSY,
+            disk.path()
+                + " is mounted on "
+                + entry.mountPoint()
+                + ", not under the name "
+                + storage.mountName()
+                + ".",
+            "Call again with the name " + name + "."));
   }
 
   private ConflictException inUse(Table table, MountEntry entry) {

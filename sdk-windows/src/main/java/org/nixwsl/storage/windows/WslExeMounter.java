@@ -112,8 +112,14 @@ final class WslExeMounter implements WslMounter {
         Map.of(),
         // Looking must not start anything: without a running instance nothing is mounted that
         // anyone could use.
-        operation ->
-            guests.lookWithoutStarting(operation).flatMap(seen -> mounted(seen.view(), storage)));
+        operation -> {
+          Optional<UUID> given = storage.fileSystemUuid();
+          Optional<UUID> known =
+              given.isPresent() ? given : host.remembered(disk(storage, true).path());
+          return guests
+              .lookWithoutStarting(operation)
+              .flatMap(seen -> mounted(seen.view(), storage, known));
+        });
   }
 
   @Override
@@ -152,13 +158,14 @@ final class WslExeMounter implements WslMounter {
     return tasks;
   }
 
-  private static Optional<MountedStorage> mounted(DiskView view, SharedStorage storage) {
+  /** What is mounted under the name, unless it is known to be another disk. */
+  private static Optional<MountedStorage> mounted(
+      DiskView view, SharedStorage storage, Optional<UUID> known) {
     Optional<MountEntry> share =
         view.share(storage.mountName()).filter(e -> e.type().equals(MountAttempt.TYPE));
     Optional<UUID> uuid =
         share.flatMap(entry -> view.disk(entry.device())).flatMap(DiskView.Disk::uuid);
-    boolean other =
-        uuid.isEmpty() || storage.fileSystemUuid().filter(w -> !w.equals(uuid.get())).isPresent();
+    boolean other = uuid.isEmpty() || known.filter(w -> !w.equals(uuid.get())).isPresent();
     return share
         .filter(entry -> !other)
         .map(

@@ -2,6 +2,7 @@ package org.nixwsl.storage.windows;
 
 import static java.nio.charset.StandardCharsets.UTF_16LE;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -9,6 +10,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
+import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.mount.BootState;
@@ -76,6 +78,30 @@ class WslUnmountTest extends MounterFixture {
     wsl.answers("look-Ubuntu", 0, ROOT + END).answers("look-nixos", 0, ROOT + BIND + END);
     fails(ErrorCode.STORAGE_BUSY, StateLeft.NOTHING_CHANGED, () -> mounter.unmount(withoutUuid));
     assertThat(detached()).isZero();
+  }
+
+  @Test
+  void aDiskUnderAnotherNameIsUnmountedByThatName() throws IOException {
+    running("nixos");
+    wsl.answers("look", 0, ROOT + SHARE.replace("nixstorage", "other") + SDC + END);
+    assertThatThrownBy(() -> mounter.unmount(storage))
+        .isInstanceOfSatisfying(
+            ConflictException.class,
+            e -> {
+              assertThat(e.code()).isEqualTo(ErrorCode.STORAGE_BUSY);
+              assertThat(e.remedy()).isEqualTo("Call again with the name other.");
+            });
+    assertThat(detached()).isZero();
+  }
+
+  @Test
+  void whatIsKnownToBeAnotherDiskIsNotTakenForThisOne() throws IOException {
+    running("nixos");
+    wsl.answers("--mount", 0, "").answers("look", 0, MOUNTED);
+    mounter.ensureMounted(withoutUuid);
+    assertThat(mounter.state(withoutUuid)).isPresent();
+    wsl.answers("look", 0, MOUNTED.replace(DISK.toString(), OTHER.toString()));
+    assertThat(mounter.state(withoutUuid)).isEmpty();
   }
 
   @Test

@@ -76,7 +76,8 @@ class RealHistoriesTest {
       this.wsl = wsl;
       this.host = new RealHost(wsl);
       this.seed = seed;
-      this.random = new Random(seed);
+      // Of seeds side by side the first numbers are much the same.
+      this.random = new Random(seed * 0x9E3779B97F4A7C15L);
       wsl.addInstance("ubuntu");
       wsl.addInstance("nixos");
       mine = wsl.addDisk("store", "ext4", MINE);
@@ -106,7 +107,7 @@ class RealHistoriesTest {
             machine.takesNixFrom("nixos", takesNix ? "nixstorage" : "");
           });
       told.add(release + (hasTrue ? "" : " without true") + (takesNix ? " with /nix" : ""));
-      for (int steps = 1 + random.nextInt(6); steps > 0; steps--) {
+      for (int steps = 2 + random.nextInt(6); steps > 0; steps--) {
         step(random.nextInt(13));
       }
       // Without anything in the way it has to succeed.
