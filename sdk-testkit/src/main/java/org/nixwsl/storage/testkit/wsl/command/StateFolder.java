@@ -12,6 +12,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Collectors;
 import org.nixwsl.storage.testkit.wsl.model.Guests;
 import org.nixwsl.storage.testkit.wsl.model.WslFailure;
 import org.nixwsl.storage.testkit.wsl.model.WslMachine;
@@ -79,6 +80,11 @@ public final class StateFolder {
       WslMachine machine =
           real.isPresent() ? new WslMachine(state, real.get().devices()) : new WslMachine(state);
       Guests guests = real.isPresent() ? real.get().guests() : Guests.inMemory(state);
+      if (real.isPresent()) {
+        real.get()
+            .keepOnly(
+                machine.attached().stream().map(disk -> disk.letter()).collect(Collectors.toSet()));
+      }
       try {
         return use.on(machine, guests, faults);
       } finally {

@@ -125,6 +125,15 @@ final class RealDevices implements Devices {
         });
   }
 
+  /** Takes away a device that the machine knows nothing of. */
+  void discard(String letter) throws IOException {
+    if (namespaces.runs(Namespaces.VM)) {
+      detach(letter, letter);
+    } else {
+      action("detach " + letter, operation -> disks.detach(letter, operation));
+    }
+  }
+
   /** Where a disk or a partition of it is mounted; what all see is named once. */
   private List<String> mountsOf(BlockDevices.Device device) throws IOException {
     List<String> numbers = new ArrayList<>(List.of(device.number()));

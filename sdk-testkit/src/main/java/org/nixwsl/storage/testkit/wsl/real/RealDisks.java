@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import org.nixwsl.storage.core.process.Command;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
@@ -122,6 +123,19 @@ public final class RealDisks {
    */
   public Path inVm(String path) throws IOException {
     return realDevices().inVm(path);
+  }
+
+  /**
+   * Takes away what a call attached that was killed before it could note it.
+   *
+   * @param letters of the disks that the machine knows of
+   */
+  public void keepOnly(Set<String> letters) throws IOException {
+    for (String name : disks.names()) {
+      if (!letters.contains(name)) {
+        realDevices().discard(name);
+      }
+    }
   }
 
   /** Starts what cleans up when this process is gone; see {@link Guard}. */

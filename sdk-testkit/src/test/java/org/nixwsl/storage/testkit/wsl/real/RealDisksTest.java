@@ -16,6 +16,8 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.nixwsl.storage.core.process.Command;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.core.run.Ticker;
+import org.nixwsl.storage.linux.disk.BlockDevices;
 import org.nixwsl.storage.testkit.wsl.SimulatedWsl;
 import org.nixwsl.storage.testkit.wsl.command.WslOutput;
 import org.nixwsl.storage.testkit.wsl.model.WslRelease;
@@ -123,6 +125,18 @@ class RealDisksTest {
     wsl.change(machine -> machine.register("broken", 2, blank));
     assertThat(sh("broken", "true").text()).contains("CreateInstance/WSL_E_DISK_CORRUPTED");
     assertThat(sh("nixos", "true").exit()).isZero();
+  }
+
+  @Test
+  void aDiskThatAKilledCallAttachedIsTakenAwayByTheNext() throws Exception {
+    Path other = wsl.addDisk("other", "ext4");
+    Path disks = wsl.folder().resolve("machine").resolve("real").resolve("disks");
+    BlockDevices devices = new BlockDevices(new ProcessRunner(), Ticker.system(), disks);
+    Operation.quiet("test", operation -> devices.attach(other, "sdz", operation));
+    assertThat(loopsOf(wsl.folder())).hasSize(2);
+    assertThat(wsl.call("--mount", other.toString(), "--vhd", "--name", "o").exit()).isZero();
+    assertThat(loopsOf(wsl.folder())).hasSize(2);
+    assertThat(devices.find("sdz")).isEmpty();
   }
 
   @Test
