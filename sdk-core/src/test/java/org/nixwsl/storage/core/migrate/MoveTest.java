@@ -116,10 +116,10 @@ final class MoveTest extends MigrationFixture {
   }
 
   /** The number of a change in an undisturbed move, which this makes on another machine. */
-  private static int indexOf(String change) {
+  private int indexOf(String change) {
     MoveTest other = new MoveTest();
     try {
-      other.folder = Files.createTempDirectory("nixwsl-test-");
+      other.folder = Files.createDirectory(folder.resolve("other"));
     } catch (IOException e) {
       throw new AssertionError(e);
     }
