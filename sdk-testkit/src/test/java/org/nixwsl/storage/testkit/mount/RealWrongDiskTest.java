@@ -62,7 +62,9 @@ class RealWrongDiskTest {
       oneSetUp(seed + i, i % 3 != 2);
     }
     System.out.println("ended: " + ends);
-    assertThat(ends.getOrDefault("formatted", 0)).isGreaterThan(SET_UPS / 4);
+    if (SET_UPS >= 10) { // of a few, others may have taken the disk in all of them
+      assertThat(ends.getOrDefault("formatted", 0)).isGreaterThan(SET_UPS / 4);
+    }
   }
 
   private void oneSetUp(long seed, boolean blank) throws Exception {
