@@ -91,6 +91,12 @@ class CopyHazardsTest {
     Files.createFile(workspace.resolve("lock"));
     refused(ErrorCode.TARGET_NOT_EMPTY, target);
     assertThat(workspace).as("left after the journal was removed").doesNotExist();
+
+    Files.createDirectory(
+        workspace,
+        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    refused(ErrorCode.TARGET_NOT_EMPTY, target);
+    assertThat(workspace).as("left after the lock was removed").doesNotExist();
     CopyBench.assertSame(source, target);
   }
 

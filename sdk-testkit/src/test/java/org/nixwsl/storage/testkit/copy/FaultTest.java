@@ -129,7 +129,7 @@ class FaultTest {
   void goesOnAfterAKillAndAfterAnError() throws IOException {
     assertThat(survives(Beginning.EMPTY, Fault.KILL, "rename", 2)).isTrue();
     assertThat(survives(Beginning.PATHS_COPIED, Fault.EIO, "fsync", 3)).isTrue();
-    assertThat(survives(Beginning.OUTDATED, Fault.KILL, "rename", 3)).isTrue();
+    assertThat(survives(Beginning.OUTDATED, Fault.KILL, "rename", 1)).isTrue();
   }
 
   @ParameterizedTest

@@ -4,6 +4,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -287,8 +288,18 @@ public final class CopyWorkspace implements AutoCloseable {
     } catch (NoSuchFileException removedByAnother) {
       // The lock goes last: the directory is empty, or about to be.
       LOG.debug("{} is being removed already", directory, removedByAnother);
+      removeEmpty(directory);
     } finally {
       OPEN_HERE.remove(key);
+    }
+  }
+
+  /** Whoever began to remove it may have been killed just before its end. */
+  private static void removeEmpty(Path directory) throws IOException {
+    try {
+      Files.deleteIfExists(directory);
+    } catch (DirectoryNotEmptyException takenAgain) {
+      LOG.debug("{} is in use again", directory, takenAgain);
     }
   }
 

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.core.io.Caller;
+import org.nixwsl.storage.core.io.DurableFiles;
 import org.nixwsl.storage.core.io.LineJournal;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.linux.store.DirectoryEntries;
@@ -129,6 +130,8 @@ enum Occupation {
     DirectoryEntries.each(
         directory, entry -> others.add(PathBytes.printable(PathBytes.ofName(entry))));
     others.removeAll(names);
+    // What a crash left of a file that was about to get its name.
+    others.removeIf(name -> name.startsWith(DurableFiles.TEMPORARY_PREFIX));
     return others.isEmpty();
   }
 }
