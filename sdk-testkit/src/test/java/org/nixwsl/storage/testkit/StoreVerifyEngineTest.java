@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -35,6 +36,7 @@ import org.nixwsl.storage.store.VerifyLevel;
 import org.nixwsl.storage.store.VerifyReport;
 import org.nixwsl.storage.store.VerifyRequest;
 
+@Tag("once")
 class StoreVerifyEngineTest {
   private final StoreVerifier verifier =
       new StoreVerifyEngine(new ProcessRunner(), Ticker.system());

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.nixwsl.storage.testkit.ScratchDirectory;
 import org.nixwsl.storage.testkit.container.NixContainer;
@@ -17,6 +18,7 @@ import org.nixwsl.storage.testkit.nix.RealNixStore;
 import org.testcontainers.containers.Container.ExecResult;
 
 /** What runs inside an instance: Linux, systemd, Nix, and the JRE of a distribution. */
+@Tag("once")
 class MigrationInContainerTest {
   @Test
   void migratesAndVerifiesARealStoreInsideAnInstance() throws Exception {

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nixwsl.storage.config.BootControl;
@@ -22,6 +23,7 @@ import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.error.StorageSdkException;
 
 /** The calls, the command that they call, and a real Nix. */
+@Tag("once")
 class BootCommandsTest {
   private static final String PIN = "/nix/var/nix/gcroots/nix-storage-current";
   private static final String SYSTEM = "readlink -f /nix/var/nix/profiles/system";

@@ -7,9 +7,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The rules of the hook that have a number, in their order; docs/development.md lists them. */
+@Tag("once")
 class HookInvariantsTest extends BootScripts {
   @Test
   void b1RescuesWhenNixDoesNotKnowTheSystemOnTheRootDisk() throws IOException {

@@ -6,9 +6,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What the hook boots from, and what it refuses. */
+@Tag("once")
 class HookTest extends BootScripts {
   @Test
   void bootsFromTheSharedDiskAndHandsArgumentsOn() throws IOException {

@@ -7,10 +7,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What the module runs on request: collecting old systems, and waiting for data directories. */
+@Tag("once")
 class RootDiskScriptsTest {
   private static final String SOURCE = "/disk/.nixwsl/data/main/srv/db";
   private static final String WAIT = "/nix-storage-data /srv/db";

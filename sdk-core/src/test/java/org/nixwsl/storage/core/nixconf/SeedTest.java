@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** How a system gets to the root disk. */
+@Tag("once")
 class SeedTest extends BootScripts {
   @Test
   void aBootNeedsNoCopyOfASystemThatTheRootDiskHas() throws IOException {

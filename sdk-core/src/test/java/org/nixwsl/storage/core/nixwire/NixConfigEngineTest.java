@@ -18,6 +18,7 @@ import java.util.TreeMap;
 import java.util.UUID;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nixwsl.storage.NixConfigWriter;
@@ -38,6 +39,7 @@ import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.mount.InstanceName;
 
+@Tag("once")
 class NixConfigEngineTest {
   private static final String COPY = "configuration.nix.before-nix-storage";
   private static final String PLAIN = "{ config, ... }:\n{\n  imports = [ ./hw.nix ];\n}\n";

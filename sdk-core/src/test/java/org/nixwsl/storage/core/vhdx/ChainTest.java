@@ -15,6 +15,7 @@ import java.util.Random;
 import java.util.UUID;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -32,6 +33,7 @@ import org.nixwsl.storage.error.DiskException;
 import org.nixwsl.storage.error.ErrorCode;
 
 /** Differencing disks are read through their parents, against a plain array and 7-Zip. */
+@Tag("once")
 class ChainTest {
   private final VhdxEngine engine = new VhdxEngine();
 

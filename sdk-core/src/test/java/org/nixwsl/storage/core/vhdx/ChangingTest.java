@@ -44,6 +44,7 @@ import org.nixwsl.storage.event.CancellationToken;
 import org.nixwsl.storage.event.StorageEvent;
 
 /** Fixed disks, other sizes and compacting, against a plain array and against other programs. */
+@Tag("once")
 class ChangingTest {
   private static final int MIB = 1 << 20;
 

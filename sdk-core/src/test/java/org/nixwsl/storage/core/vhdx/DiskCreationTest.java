@@ -13,6 +13,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -34,6 +35,7 @@ import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.event.CancellationToken;
 import org.nixwsl.storage.event.StorageEvent;
 
+@Tag("once")
 class DiskCreationTest {
   private static final long MIB = 1 << 20;
   private static final long SEED = 42;

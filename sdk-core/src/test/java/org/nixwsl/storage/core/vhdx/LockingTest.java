@@ -12,6 +12,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nixwsl.storage.core.run.Operation;
@@ -24,6 +25,7 @@ import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.StorageSdkException;
 
 /** Who may touch a disk at the same time. */
+@Tag("once")
 class LockingTest {
   private final VhdxEngine engine = new VhdxEngine();
 

@@ -17,6 +17,7 @@ import java.util.Locale;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -30,6 +31,7 @@ import org.nixwsl.storage.disk.DiskType;
 import org.nixwsl.storage.disk.LogState;
 
 /** Images that QEMU made or wrote are read as QEMU reads them, and are left alone. */
+@Tag("once")
 class QemuImageTest {
   private static final long MIB = 1 << 20;
 

@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.AnnotatedElementContext;
 import org.junit.jupiter.api.extension.ExtensionContext;
@@ -37,6 +38,7 @@ import org.nixwsl.storage.linux.copy.held.Checkpoint;
 import org.nixwsl.storage.linux.copy.tree.NodeMaker;
 
 /** State that its owner exchanges while it is copied, at each step that the copier makes. */
+@Tag("once")
 class StateCopierTest {
   private static final String SECRET = "root's own";
   private static final Set<PosixFilePermission> CLOSED =

@@ -13,6 +13,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -35,6 +36,7 @@ import org.nixwsl.storage.mount.StorageLocation;
 import org.nixwsl.storage.mount.StorageLocation.VhdxFile;
 
 /** What a caller may count on, on real disks. */
+@Tag("once")
 final class LoopMounterTest {
   private static final RunOptions QUIETLY = RunOptions.ofDefaults();
 

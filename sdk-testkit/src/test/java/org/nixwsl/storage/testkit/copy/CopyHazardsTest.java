@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -30,6 +31,7 @@ import org.nixwsl.storage.store.NixStore;
 import org.nixwsl.storage.testkit.StoreFixture;
 
 /** Copies beside other users, other copies, hostile stores and stores that changed. */
+@Tag("once")
 class CopyHazardsTest {
   private static final long SEED = 4711;
 

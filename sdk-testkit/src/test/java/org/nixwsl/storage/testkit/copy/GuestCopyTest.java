@@ -15,6 +15,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nixwsl.storage.RunOptions;
@@ -49,6 +50,7 @@ import org.nixwsl.storage.testkit.nix.NixProgram;
 import org.nixwsl.storage.testkit.nix.RealNixStore;
 
 /** A copy by a guest, which is a process of its own that is reached through a shell. */
+@Tag("once")
 class GuestCopyTest {
   private static final ProcessRunner PROCESSES = new ProcessRunner();
 

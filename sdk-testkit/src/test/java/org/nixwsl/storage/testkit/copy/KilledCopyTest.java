@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -19,6 +20,7 @@ import org.nixwsl.storage.store.NixStore;
 import org.nixwsl.storage.testkit.StoreFixture;
 
 /** The process that copies dies, and the same call is made again. */
+@Tag("once")
 class KilledCopyTest {
   @TempDir Path directory;
   private LoopFileSystem disk;

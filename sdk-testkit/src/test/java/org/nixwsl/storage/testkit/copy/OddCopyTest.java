@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nixwsl.storage.core.io.PathBytes;
@@ -25,6 +26,7 @@ import org.nixwsl.storage.store.StoreFinding;
 import org.nixwsl.storage.testkit.StoreFixture;
 
 /** Copies of stores, to places and by users that are seldom. */
+@Tag("once")
 class OddCopyTest {
   /** What ext4 allows, see {@code EXT4_LINK_MAX} of the kernel. */
   private static final int EXT4_LINKS = 65_000;

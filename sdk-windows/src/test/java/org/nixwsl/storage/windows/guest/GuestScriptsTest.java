@@ -15,6 +15,7 @@ import java.util.Optional;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nixwsl.storage.core.process.Command;
@@ -30,6 +31,7 @@ import org.nixwsl.storage.windows.wsl.WslRunner;
  * The scripts that run in an instance, as they are, on a loop device that is called {@code sdz} in
  * a mount namespace with a /sys/block, a /dev and a /mnt/wsl of its own.
  */
+@Tag("once")
 class GuestScriptsTest {
   private static final UUID DISK = UUID.fromString("0b7f6f0e-6f38-4c3c-8a47-5f6b3a0d1c2e");
   private static final UUID OTHER = UUID.fromString("11111111-2222-3333-4444-555555555555");

@@ -9,10 +9,12 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What removing takes away, and what it never touches. */
+@Tag("once")
 class TreeRemovalTest {
   private static final int ROUNDS = 300;
   private static final int FILES = 40;
