@@ -19,6 +19,10 @@ import org.nixwsl.storage.mount.SharedStorage;
  * <p>What a move does is written down in a journal beside the storage before it is done ({@code
  * docs/journal-format.md}). Killed at any moment, it can be taken up by {@link #resume} or taken
  * back by {@link #rollBack}, by any process that sees the storage.
+ *
+ * <p>A store that the machine itself runs on under systemd is frozen from the last look at it to
+ * the commit ({@code docs/freeze.md}): no daemon of Nix, and {@code /nix} read-only. After the
+ * commit it stays so until the instance is restarted or the move taken back.
  */
 public interface StoreMigrator {
   /**
