@@ -55,9 +55,9 @@ final class BootImage implements AutoCloseable {
     for (String name : new String[] {"mini-nixos.nix", "prepare.sh"}) {
       Files.writeString(work.path().resolve(name), resource(name));
     }
-    try (NixContainer builder = new NixContainer().sharing(work.path(), "/work")) {
+    try (NixContainer builder = new NixContainer().sharing(work.path(), "/image")) {
       builder.start();
-      ExecResult built = builder.execInContainer("bash", "/work/prepare.sh");
+      ExecResult built = builder.execInContainer("bash", "/image/prepare.sh");
       if (built.getExitCode() != 0) {
         throw new AssertionError(built.getStdout() + built.getStderr());
       }

@@ -1,7 +1,7 @@
 # Runs once in the container that becomes the image of all rows: builds the systems, makes the root
 # disk's /nix with one of them, and beside it the tree of the shared disk with a newer one.
 set -euo pipefail
-cd /work
+cd /image
 export NIX_REMOTE=local HOME=/root
 build() { nix-build --option build-users-group "" --no-out-link mini-nixos.nix "$@" 2>> build.log; }
 first=$(build --argstr name first)
@@ -14,11 +14,11 @@ profile=/nix/var/nix/profiles/system
 
 # The shared disk: what Nix itself copies there, with a profile of the newest system; beside it the
 # directory of another instance.
-for system in "$second" "$broken" "$old" "$third"; do nix copy --no-check-sigs --to /work/main "$system"; done
-nix-env --store /work/main --profile "/work/main$profile" --set "$second"
-nix copy --no-check-sigs --to /work/peer "$peer"
-nix-env --store /work/peer --profile "/work/peer$profile" --set "$peer"
-for instance in main peer; do echo "disk-$instance" > "/work/$instance/nix/var/where"; done
+for system in "$second" "$broken" "$old" "$third"; do nix copy --no-check-sigs --to /image/main "$system"; done
+nix-env --store /image/main --profile "/image/main$profile" --set "$second"
+nix copy --no-check-sigs --to /image/peer "$peer"
+nix-env --store /image/peer --profile "/image/peer$profile" --set "$peer"
+for instance in main peer; do echo "disk-$instance" > "/image/$instance/nix/var/where"; done
 
 # The root disk: the older system and its hook; of the disk's systems those that were switched to.
 nix-env --profile $profile --set "$first"
@@ -33,4 +33,4 @@ echo root-disk > /nix/var/where
 echo armed > /etc/nix-storage.armed
 "$first/activate"
 printf '%s\n' "first=$first" "second=$second" "old=$old" "broken=$broken" "third=$third" "peer=$peer" > /etc/test-systems
-cp /etc/test-systems /work/systems
+cp /etc/test-systems /image/systems
