@@ -4,6 +4,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -109,6 +110,10 @@ final class StoreUsers {
   }
 
   private void look(Path process) {
+    if (closed(process)) {
+      blocking.add(name(process) + " may not be looked at, which needs CAP_SYS_PTRACE");
+      return;
+    }
     @Nullable MountTable mounts = mounts(process);
     if (mounts == null) {
       return;
@@ -125,6 +130,21 @@ final class StoreUsers {
                         + " stands in "
                         + PathBytes.printable(bytes(place))
                         + ": what it does by relative names is not kept from /nix."));
+  }
+
+  /**
+   * Whether the kernel refuses to show a process: then nobody knows what it has open. What it shows
+   * of namespaces, files and mappings hangs on one and the same check (ptrace(2)).
+   */
+  private static boolean closed(Path process) {
+    try {
+      Files.readSymbolicLink(process.resolve("ns/mnt"));
+      return false;
+    } catch (AccessDeniedException e) {
+      return true;
+    } catch (IOException gone) {
+      return false;
+    }
   }
 
   /** Processes of build users, and a switch that is under way. */

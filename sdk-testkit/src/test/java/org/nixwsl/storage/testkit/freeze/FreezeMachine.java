@@ -78,14 +78,19 @@ final class FreezeMachine implements AutoCloseable {
     return container.execInContainer(command.toArray(String[]::new));
   }
 
-  /** A new process that calls. */
-  GuestFreezer caller() {
+  /**
+   * A new process that calls.
+   *
+   * @param program what starts it, with arguments: its own follow
+   */
+  GuestFreezer caller(String... program) {
+    List<String> command =
+        new ArrayList<>(List.of("docker", "exec", "-i", container.getContainerId()));
+    command.addAll(List.of(program));
+    command.addAll(List.of("sh", "-c"));
     GuestLauncher launcher =
         new GuestLauncher(
-            new ProgramShell(
-                new ProcessRunner(),
-                "the container",
-                List.of("docker", "exec", "-i", container.getContainerId(), "sh", "-c")),
+            new ProgramShell(new ProcessRunner(), "the container", command),
             jar,
             Optional.empty(),
             Ticker.system());

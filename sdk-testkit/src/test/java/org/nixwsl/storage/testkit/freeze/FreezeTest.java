@@ -178,6 +178,16 @@ class FreezeTest {
   }
 
   @Test
+  void aProcessThatMayNotBeLookedAtIsNamedAndTheFreezeUndone() throws Exception {
+    try (GuestFreezer blind = machine.caller("setpriv", "--bounding-set", "-sys_ptrace")) {
+      assertThatThrownBy(() -> freeze(blind, brief()))
+          .satisfies(code(ErrorCode.STORE_IN_USE))
+          .hasMessageContaining("may not be looked at");
+    }
+    assertThat(machine.facts()).isEqualTo(machine.unfrozen());
+  }
+
+  @Test
   void aFreezeWhoseCallerIsKilledThawsItself() throws Exception {
     try (GuestFreezer lost = machine.caller()) {
       Frozen frozen = freeze(lost, brief());
