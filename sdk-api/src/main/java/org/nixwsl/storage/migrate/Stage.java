@@ -14,7 +14,10 @@ public enum Stage {
   CONFIG,
   /** Copies all store paths, hashing what is read. */
   COPY,
-  /** Makes the store that is moved stand still, until the commit. */
+  /**
+   * Makes the store that is moved stand still; after the commit until the instance is restarted or
+   * the move taken back.
+   */
   FREEZE,
   /** Copies profiles, roots and logs, then the database. */
   STATE,

@@ -218,7 +218,7 @@ final class MigrationPlanner {
     }
   }
 
-  private List<Step> steps(MigrationRequest request, StoreHost.Measure measure) {
+  private List<Step> steps(MigrationRequest request, StoreHost.Measure measure) throws IOException {
     List<Step> steps = new ArrayList<>();
     long inodeSeconds = measure.inodes() / INODES_A_SECOND;
     steps.add(step(Stage.PREFLIGHT, "Look whether everything is as planned", inodeSeconds));
@@ -249,7 +249,11 @@ final class MigrationPlanner {
             "Copy " + measure.paths() + " store paths, hashing what is read",
             measure.diskBytes() / COPIED_BYTES_A_SECOND + inodeSeconds));
     if (machine.stillness().available(request.source())) {
-      steps.add(step(Stage.FREEZE, "Stop what uses the store, until the commit", 5));
+      steps.add(
+          step(
+              Stage.FREEZE,
+              "Stop Nix and make the store read-only, until a restart or a rollback",
+              5));
     }
     steps.add(step(Stage.STATE, "Copy profiles, roots and logs, then the database", 1));
     steps.add(

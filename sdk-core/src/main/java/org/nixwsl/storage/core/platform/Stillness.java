@@ -41,7 +41,7 @@ public interface Stillness {
   /**
    * Whether the store is one that can be made to stand still here: one that an instance runs on.
    */
-  boolean available(NixStore store);
+  boolean available(NixStore store) throws IOException;
 
   /**
    * Begins. What an earlier process left of a freeze of the same store is ended first: it is not

@@ -1,6 +1,7 @@
 package org.nixwsl.storage.linux.freeze;
 
 import java.io.IOException;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.nixwsl.storage.core.io.Caller;
@@ -28,7 +29,7 @@ public final class LinuxStillness implements Stillness {
   }
 
   @Override
-  public boolean available(NixStore store) {
+  public boolean available(NixStore store) throws IOException {
     try {
       FileFacts nix = FileFacts.of(NIX);
       FileFacts source = FileFacts.of(store.directory());
@@ -37,7 +38,7 @@ public final class LinuxStillness implements Stillness {
           && nix.inode() == source.inode()
           && Systemd.runs()
           && Caller.isRoot();
-    } catch (IOException notThere) {
+    } catch (NoSuchFileException notThere) {
       return false;
     }
   }
