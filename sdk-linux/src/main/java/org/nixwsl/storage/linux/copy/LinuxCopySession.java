@@ -1,7 +1,6 @@
 package org.nixwsl.storage.linux.copy;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -169,6 +168,7 @@ final class LinuxCopySession implements CopySession {
     long start = ticker.nanos();
     StoreContents contents = StoreDatabase.of(request.source()).read(operation);
     progress.expect(contents.narBytes(), contents.rows().size());
+    Map<String, StoreRow> valid = byName(contents);
     try {
       links.learn(threads);
       copier.takeUp(request.paranoid());
@@ -177,7 +177,7 @@ final class LinuxCopySession implements CopySession {
       }
       // Until the old database is out of the way, no store path that it may have is touched.
       Set<String> put = copier.copy(contents.rows(), !workspace.updates(), progress);
-      Map<String, StoreRow> rows = new HashMap<>(byName(contents));
+      Map<String, StoreRow> rows = new HashMap<>(valid);
       rows.keySet().removeAll(put);
       handled = rows;
       links.copyRest(threads);
@@ -193,7 +193,7 @@ final class LinuxCopySession implements CopySession {
     for (StoreContents.BadRow bad : contents.badRows()) {
       parts.ledger().badRow(bad.path(), bad.problem());
     }
-    noteLeftOut();
+    noteLeftOut(valid.keySet());
     copying = copying.plusNanos(ticker.nanos() - start);
   }
 
@@ -310,12 +310,7 @@ final class LinuxCopySession implements CopySession {
     byte[] line = (storageId + "\n").getBytes(StandardCharsets.US_ASCII);
     DurableFiles.replace(
         request.target().directory().resolve(CopyWorkspace.ID_FILE),
-        channel -> {
-          ByteBuffer bytes = ByteBuffer.wrap(line);
-          while (bytes.hasRemaining()) {
-            channel.write(bytes);
-          }
-        });
+        channel -> DurableFiles.writeFully(channel, line));
     // Not before: a run that ends in between has to be resumable.
     workspace.remove();
   }
@@ -413,12 +408,12 @@ final class LinuxCopySession implements CopySession {
         .collect(Collectors.toUnmodifiableMap(StoreRow::name, Function.identity()));
   }
 
-  private void noteLeftOut() throws IOException {
+  private void noteLeftOut(Set<String> valid) throws IOException {
     DirectoryEntries.each(
         parts.sourceStore(),
         entry -> {
           String name = PathBytes.printable(PathBytes.ofName(entry));
-          if (!handled.containsKey(name) && !name.equals(LinksCopier.NAME)) {
+          if (!valid.contains(name) && !name.equals(LinksCopier.NAME)) {
             parts.ledger().leftOut(Path.of("store").resolve(entry.getFileName()));
           }
         });

@@ -78,6 +78,7 @@ class UpdateTest {
     assertThat(differing).as("the updated copy beside a fresh one").isEmpty();
     assertThat(report.paths()).isEqualTo(freshReport.paths());
     assertThat(report.inodes()).isEqualTo(freshReport.inodes());
+    assertThat(report.leftOut()).isEqualTo(freshReport.leftOut());
     assertThat(report.notes()).anyMatch(note -> note.contains(".nixwsl/trash/instance-1"));
     SortedMap<String, String> kept = TreeListing.of(trash, name -> true);
     for (String part : new String[] {"store/" + deleted, "store/" + changed, "var"}) {
