@@ -1,8 +1,10 @@
 package org.nixwsl.storage.core.process;
 
 import java.io.ByteArrayInputStream;
+import java.io.Closeable;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
@@ -38,7 +40,7 @@ public final class ProcessRunner {
    * How long output is waited for after a program's end: much for what is left in a pipe, and
    * little where a child that lives on keeps the pipe open.
    */
-  private static final Duration OUTPUT_AFTER_END = Duration.ofSeconds(5);
+  static final Duration OUTPUT_AFTER_END = Duration.ofSeconds(5);
 
   /** A killed program goes at once, unless it is inside a call to a device. */
   private static final Duration END_AFTER_KILL = Duration.ofSeconds(5);
@@ -156,7 +158,7 @@ public final class ProcessRunner {
         new ProcessBuilder(command.argv()).redirectError(ProcessBuilder.Redirect.DISCARD);
     builder.environment().putAll(command.environment());
     try {
-      return new RunningProcess(builder.start(), new BoundedOutput(0));
+      return new RunningProcess(builder.start(), new BoundedOutput(0), List.of());
     } catch (IOException e) {
       throw missing(command, e);
     }
@@ -177,10 +179,55 @@ public final class ProcessRunner {
           new Thread(() -> drain(process.getErrorStream(), complaints), "nixwsl-stderr");
       reader.setDaemon(true);
       reader.start();
-      return new RunningProcess(process, complaints);
+      return new RunningProcess(process, complaints, List.of());
     } catch (IOException e) {
       throw missing(command, e);
     }
+  }
+
+  /**
+   * Starts a program between the streams of somebody else, who waits for its end: it reads what
+   * comes from the one until that ends, and what it prints is passed on at once. None of the
+   * streams is closed.
+   */
+  public RunningProcess startPassing(
+      Command command, InputStream in, OutputStream out, OutputStream err) {
+    LOG.debug("start passing {}", command.argv());
+    ProcessBuilder builder = new ProcessBuilder(command.argv());
+    builder.environment().putAll(command.environment());
+    try {
+      Process process = builder.start();
+      passing("nixwsl-stdin", in, process.getOutputStream(), process.getOutputStream());
+      return new RunningProcess(
+          process,
+          new BoundedOutput(0),
+          List.of(
+              passing("nixwsl-stdout", process.getInputStream(), out, process.getInputStream()),
+              passing("nixwsl-stderr", process.getErrorStream(), err, process.getErrorStream())));
+    } catch (IOException e) {
+      throw missing(command, e);
+    }
+  }
+
+  /** Passes on what comes, and closes the end of the program when either side is done with it. */
+  private static Thread passing(String name, InputStream from, OutputStream to, Closeable end) {
+    Thread thread =
+        new Thread(
+            () -> {
+              byte[] buffer = new byte[1 << 16];
+              try (end) {
+                for (int n = from.read(buffer); n >= 0; n = from.read(buffer)) {
+                  to.write(buffer, 0, n);
+                  to.flush();
+                }
+              } catch (IOException e) {
+                LOG.debug("{} ended early", name, e); // one side is gone, and the other sees that
+              }
+            },
+            name);
+    thread.setDaemon(true);
+    thread.start();
+    return thread;
   }
 
   private static void drain(InputStream from, BoundedOutput to) {

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -13,10 +14,17 @@ import java.util.concurrent.TimeUnit;
 public final class RunningProcess implements AutoCloseable {
   private final Process process;
   private final BoundedOutput complaints;
+  private final List<Thread> readers;
 
-  RunningProcess(Process process, BoundedOutput complaints) {
+  /**
+   * A program that was started.
+   *
+   * @param readers those that pass on what it prints
+   */
+  RunningProcess(Process process, BoundedOutput complaints, List<Thread> readers) {
     this.process = process;
     this.complaints = complaints;
+    this.readers = readers;
   }
 
   /**
@@ -45,6 +53,21 @@ public final class RunningProcess implements AutoCloseable {
   /** Its exit status; only when it has ended. */
   public int exitCode() {
     return process.exitValue();
+  }
+
+  /**
+   * Waits for its end, and for what it printed to be passed on; where a child that lives on keeps
+   * the pipe open, that is a few seconds.
+   *
+   * @return its exit status
+   */
+  public int await() throws InterruptedException {
+    int exit = process.waitFor();
+    long end = System.nanoTime() + ProcessRunner.OUTPUT_AFTER_END.toNanos();
+    for (Thread reader : readers) {
+      reader.join(Math.max(1, TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime())));
+    }
+    return exit;
   }
 
   /** Closes its standard input, gives it a moment to end by itself, then kills it. Idempotent. */

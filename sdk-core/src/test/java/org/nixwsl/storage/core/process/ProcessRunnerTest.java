@@ -4,10 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.ByteArrayOutputStream;
+import java.io.InputStream;
+import java.io.PipedInputStream;
+import java.io.PipedOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -46,6 +51,39 @@ class ProcessRunnerTest {
     assertThat(result.exitCode()).isEqualTo(3);
     assertThat(result.stdout()).isEqualTo("hello".getBytes(StandardCharsets.UTF_8));
     assertThat(new String(result.stderr(), StandardCharsets.UTF_8)).isEqualTo("problem\n");
+  }
+
+  @Test
+  void whatIsPassedOnArrivesWhileTheProgramRuns() throws Exception {
+    PipedOutputStream said = new PipedOutputStream();
+    PipedInputStream heard = new PipedInputStream();
+    PipedOutputStream out = new PipedOutputStream(heard);
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    Command echo = Command.of("sh", "-c", "cat; echo problem >&2; exit 3");
+    try (RunningProcess running = runner.startPassing(echo, new PipedInputStream(said), out, err)) {
+      for (String word : List.of("one", "two")) {
+        said.write(word.getBytes(StandardCharsets.UTF_8));
+        said.flush();
+        assertThat(heard.readNBytes(3)).isEqualTo(word.getBytes(StandardCharsets.UTF_8));
+      }
+      said.close();
+      assertThat(running.await()).isEqualTo(3);
+    }
+    assertThat(err).hasToString("problem\n");
+  }
+
+  @Test
+  void aChildThatKeepsTheOutputOpenIsNotWaitedFor() throws Exception {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    Command parent = Command.of("sh", "-c", "sleep 20 & echo $!");
+    long start = System.nanoTime();
+    try (RunningProcess running =
+        runner.startPassing(parent, InputStream.nullInputStream(), out, out)) {
+      assertThat(running.await()).isZero();
+    }
+    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(15));
+    long child = Long.parseLong(out.toString(StandardCharsets.UTF_8).strip());
+    ProcessHandle.of(child).ifPresent(ProcessHandle::destroyForcibly);
   }
 
   @Test

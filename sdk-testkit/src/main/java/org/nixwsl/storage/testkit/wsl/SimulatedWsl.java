@@ -9,6 +9,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.Consumer;
@@ -333,10 +334,11 @@ public final class SimulatedWsl implements BeforeEachCallback, AfterEachCallback
     quietly(
         () -> {
           if (Files.exists(scratch.path())) {
-            state.use(
+            state.useUp(
                 (machine, guests, faults) -> {
-                  RealDisks.of(state.path()).ifPresent(RealDisks::destroy);
-                  return Boolean.TRUE;
+                  Optional<RealDisks> disks = RealDisks.of(state.path());
+                  disks.ifPresent(RealDisks::destroy);
+                  return disks;
                 });
           }
           scratch.close();

@@ -1,6 +1,7 @@
 package org.nixwsl.storage.testkit.wsl.command;
 
 import java.io.ByteArrayOutputStream;
+import java.io.InputStream;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
@@ -56,9 +57,9 @@ final class Console {
     out.writeBytes(bytes);
   }
 
-  void ran(Guests.Ran ran) {
-    out.writeBytes(ran.stdout());
-    err.writeBytes(ran.stderr());
+  /** Where a program prints whose output is kept with the rest. */
+  Guests.Streams reading(InputStream in) {
+    return new Guests.Streams(in, out, err);
   }
 
   /** An error: prose, and the line with the code, which two errors do not have. */

@@ -7,6 +7,7 @@ import java.io.ObjectInputStream;
 import java.io.ObjectOutputStream;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -47,23 +48,63 @@ public final class StateFolder {
     return folder;
   }
 
-  /** Makes one call of wsl.exe. */
-  public WslOutput call(WslCall call) throws IOException, InterruptedException {
+  /**
+   * Makes one call of wsl.exe. While a program of it runs in an instance, others use the machine;
+   * instances in memory run theirs at once.
+   */
+  public WslOutput call(WslCall given) throws IOException, InterruptedException {
+    WslCall call = RealDisks.of(folder).isPresent() ? given : given.whole();
     try {
-      return use((machine, guests, faults) -> new WslCommand(machine, guests, faults).run(call));
+      WslCommand.Begun begun =
+          use((machine, guests, faults) -> new WslCommand(machine, guests, faults).begin(call));
+      if (begun.launch().isEmpty()) {
+        return begun.output();
+      }
+      try (Launch launch = begun.launch().get()) {
+        int status = launch.await();
+        return end(launch, status);
+      }
     } catch (WslFailure e) {
       throw new IllegalStateException("a command prints its failures", e);
     }
   }
 
+  private WslOutput end(Launch launch, int status)
+      throws WslFailure, IOException, InterruptedException {
+    try {
+      return use(
+          (machine, guests, faults) -> new WslCommand(machine, guests, faults).end(launch, status));
+    } catch (NoSuchFileException e) {
+      if (Files.exists(folder)) {
+        throw e;
+      }
+      return launch.orphaned();
+    }
+  }
+
   /** Uses the machine; what it remembers is kept also if this fails. */
   public <T> T use(Use<T> use) throws WslFailure, IOException, InterruptedException {
+    return use(use, false);
+  }
+
+  /**
+   * Uses the machine for the last time, and gives the folder another name, under which it is only
+   * to be deleted: whoever waited for the machine finds none.
+   */
+  public void useUp(Use<?> last) throws WslFailure, IOException, InterruptedException {
+    use(last, true);
+  }
+
+  private <T> T use(Use<T> use, boolean last) throws WslFailure, IOException, InterruptedException {
     THIS_PROCESS.lock();
     try (FileChannel channel =
         FileChannel.open(
             folder.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
       // Ends with the channel.
       channel.lock();
+      if (Files.notExists(folder)) {
+        throw new NoSuchFileException(folder.toString());
+      }
       WslState state = new WslState();
       FaultPlan faults = new FaultPlan();
       Path file = folder.resolve("state");
@@ -85,11 +126,17 @@ public final class StateFolder {
             .keepOnly(
                 machine.attached().stream().map(disk -> disk.letter()).collect(Collectors.toSet()));
       }
+      machine.clientsEnd(guests::isGone);
+      T result;
       try {
-        return use.on(machine, guests, faults);
+        result = use.on(machine, guests, faults);
       } finally {
         write(file, state, faults);
       }
+      if (last) {
+        Files.move(folder, folder.resolveSibling(folder.getFileName() + "-ended"));
+      }
+      return result;
     } finally {
       THIS_PROCESS.unlock();
     }

@@ -33,21 +33,58 @@ public final class WslCommand {
     this.faults = faults;
   }
 
-  /** Makes one call. */
+  /** Makes one call, to its end. */
   public WslOutput run(WslCall call) throws IOException, InterruptedException {
-    Optional<Fault> fault = faults.meet(verb(call.arguments()));
-    if (fault.isPresent() && !fault.get().afterwards()) {
-      return failing(call, console(call), fault.get());
+    Begun begun = begin(call);
+    if (begun.launch().isEmpty()) {
+      return begun.output();
     }
+    try (Launch launch = begun.launch().get()) {
+      return end(launch, launch.await());
+    }
+  }
+
+  /**
+   * What a call has come to when all is done that nobody else may come between.
+   *
+   * @param launch the program that runs, if it launched one
+   * @param output of wsl.exe itself, so far
+   */
+  record Begun(Optional<Launch> launch, WslOutput output) {}
+
+  /** Makes a call up to the start of a program in an instance, which is to be awaited. */
+  Begun begin(WslCall given) throws IOException, InterruptedException {
+    String verb = verb(given.arguments());
+    Optional<Fault> fault = faults.meet(verb);
+    if (fault.isPresent() && !fault.get().afterwards()) {
+      return new Begun(Optional.empty(), failing(given, console(given), fault.get()));
+    }
+    // What is to be lost or cut must not have been passed on before.
+    WslCall call = fault.isPresent() ? given.keepingOutput() : given;
     Console console = console(call);
-    WslOutput output;
+    Begun begun;
     try {
-      output = launchOrManage(call, console);
+      begun = launchOrManage(call, console, fault);
     } catch (WslFailure e) {
       console.failed(e);
-      output = console.ended(-1);
+      begun = new Begun(Optional.empty(), console.ended(-1));
     }
-    return fault.isPresent() ? failing(call, console, fault.get()) : output;
+    return fault.isEmpty() || begun.launch().isPresent()
+        ? begun
+        : new Begun(Optional.empty(), failing(call, console, fault.get()));
+  }
+
+  /** Ends a call whose program has ended, on a machine that may have changed since. */
+  WslOutput end(Launch launch, int status) {
+    boolean taken = !machine.clientEnds(launch.instance(), launch.client());
+    int exit = taken ? Launch.UNKNOWN_STATUS : status;
+    if (exit == NO_SUCH_USER || exit == TOO_MANY_TERMINALS) {
+      launch.console().failed(exited(exit));
+      exit = -1;
+    }
+    return launch.fault().isPresent()
+        ? failing(launch.call(), launch.console(), launch.fault().get())
+        : launch.console().ended(exit);
   }
 
   private Console console(WslCall call) {
@@ -99,7 +136,7 @@ public final class WslCommand {
   }
 
   /** Left to right: launch options are used up, the first verb takes the rest of the line. */
-  private WslOutput launchOrManage(WslCall call, Console console)
+  private Begun launchOrManage(WslCall call, Console console, Optional<Fault> fault)
       throws WslFailure, IOException, InterruptedException {
     List<String> line = call.arguments();
     String distribution = "";
@@ -126,40 +163,44 @@ public final class WslCommand {
           if (rest.isEmpty()) {
             throw new WslFailure("Wsl/E_INVALIDARG");
           }
-          return launch(distribution, user, rest, call, console);
+          return launch(distribution, user, rest, call, console, fault);
         }
         case "--" -> {
-          return launch(distribution, user, shell(rest), call, console);
+          return launch(distribution, user, shell(rest), call, console, fault);
         }
         default -> {
           return word.startsWith("-")
               ? manage(word, rest, call, console)
-              : launch(distribution, user, shell(line.subList(i, line.size())), call, console);
+              : launch(
+                  distribution, user, shell(line.subList(i, line.size())), call, console, fault);
         }
       }
     }
-    return launch(distribution, user, List.of("/bin/sh"), call, console);
+    return launch(distribution, user, List.of("/bin/sh"), call, console, fault);
   }
 
   private static List<String> shell(List<String> rest) {
     return List.of("/bin/sh", "-c", String.join(" ", rest));
   }
 
-  private WslOutput launch(
-      String distribution, String user, List<String> argv, WslCall call, Console console)
+  private Begun launch(
+      String distribution,
+      String user,
+      List<String> argv,
+      WslCall call,
+      Console console,
+      Optional<Fault> fault)
       throws WslFailure, IOException, InterruptedException {
     String name = machine.resolve(distribution);
     machine.start(name);
     if (!user.equals("root") && !user.equals("nixos")) {
       throw exited(NO_SUCH_USER);
     }
-    Guests.Ran ran = guests.run(name, argv, call.input());
-    machine.touched(name);
-    console.ran(ran);
-    if (ran.exit() == NO_SUCH_USER || ran.exit() == TOO_MANY_TERMINALS) {
-      throw exited(ran.exit());
-    }
-    return console.ended(ran.exit());
+    Guests.Program program = guests.start(name, argv, call.streams(console));
+    String client = guests.newClient();
+    machine.clientStarts(name, client);
+    Launch launch = new Launch(call, name, client, program, console, fault);
+    return new Begun(Optional.of(launch), console.ended(0));
   }
 
   private static WslFailure exited(int status) {
@@ -168,7 +209,7 @@ public final class WslCommand {
             + (status == NO_SUCH_USER ? "WSL_E_USER_NOT_FOUND" : "WSL_E_TTY_LIMIT"));
   }
 
-  private WslOutput manage(String verb, List<String> rest, WslCall call, Console console)
+  private Begun manage(String verb, List<String> rest, WslCall call, Console console)
       throws WslFailure, IOException, InterruptedException {
     InstanceVerbs instances = new InstanceVerbs(machine, console, call.directory());
     int exit =
@@ -180,7 +221,7 @@ public final class WslCommand {
           case "--unregister" -> instances.unregister(rest);
           case "--set-default", "-s" -> instances.setDefault(rest);
           case "--export" -> instances.export(rest);
-          case "--import" -> instances.importFrom(rest, call.input());
+          case "--import" -> instances.importFrom(rest, call.whole().input());
           case "--import-in-place" -> instances.importInPlace(rest);
           case "--manage" -> instances.manage(rest);
           case "--shutdown" -> shutdown(rest);
@@ -188,7 +229,7 @@ public final class WslCommand {
           case "--status" -> status(console);
           default -> throw Arguments.usage();
         };
-    return console.ended(exit);
+    return new Begun(Optional.empty(), console.ended(exit));
   }
 
   private int shutdown(List<String> rest) throws WslFailure, IOException, InterruptedException {

@@ -29,8 +29,52 @@ final class LogicalGuest implements Guests {
     this.state = state;
   }
 
+  /**
+   * What a program came to.
+   *
+   * @param exit its status
+   */
+  private record Ran(int exit, String out, String err) {
+    static Ran of(int exit, String out) {
+      return new Ran(exit, out, "");
+    }
+
+    static Ran of(int exit, String out, String err) {
+      return new Ran(exit, out, err);
+    }
+  }
+
+  /** Runs it at once, while nobody else uses the machine. */
   @Override
-  public Ran run(String instance, List<String> argv, byte[] input) throws IOException {
+  public Program start(String instance, List<String> argv, Streams streams) throws IOException {
+    Ran ran = run(instance, argv, streams.in().readAllBytes());
+    streams.out().write(ran.out().getBytes(StandardCharsets.UTF_8));
+    streams.err().write(ran.err().getBytes(StandardCharsets.UTF_8));
+    return new Program() {
+      @Override
+      public int await() {
+        return ran.exit();
+      }
+
+      @Override
+      public void close() {
+        // It has ended.
+      }
+    };
+  }
+
+  @Override
+  public String newClient() {
+    return UUID.randomUUID().toString();
+  }
+
+  /** No program outlives its call. */
+  @Override
+  public boolean isGone(String client) {
+    return false;
+  }
+
+  private Ran run(String instance, List<String> argv, byte[] input) throws IOException {
     String program = argv.get(0).substring(argv.get(0).lastIndexOf('/') + 1);
     return switch (program) {
       case "true" -> Ran.of(0, "");
@@ -84,7 +128,7 @@ final class LogicalGuest implements Guests {
           words[0].isEmpty() || words[0].startsWith("#")
               ? last
               : run(instance, List.of(words), new byte[0]);
-      out.append(new String(last.stdout(), StandardCharsets.UTF_8));
+      out.append(last.out());
     }
     return Ran.of(last.exit(), out.toString());
   }

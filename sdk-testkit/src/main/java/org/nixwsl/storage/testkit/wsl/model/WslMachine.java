@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.function.Predicate;
 import org.nixwsl.storage.testkit.wsl.model.WslState.Disk;
 import org.nixwsl.storage.testkit.wsl.model.WslState.Instance;
 
@@ -169,11 +170,23 @@ public final class WslMachine extends WindowsSide {
     require(name).clients.add(client);
   }
 
-  /** A client program ends: from now on the instance is idle, unless it has another one. */
-  public void clientEnds(String name, String client) throws WslFailure {
-    Instance instance = require(name);
-    if (instance.clients.remove(client)) {
-      instance.idleSince = state.nowMillis;
+  /**
+   * A client program ends: from now on the instance is idle, unless it has another one.
+   *
+   * @return false if the instance ended before it, and took it along
+   */
+  public boolean clientEnds(String name, String client) {
+    Optional<Instance> instance = find(name).filter(i -> i.clients.remove(client));
+    instance.ifPresent(i -> i.idleSince = state.nowMillis);
+    return instance.isPresent();
+  }
+
+  /** Client programs that are gone without a word end. */
+  public void clientsEnd(Predicate<String> gone) {
+    for (Instance instance : state.instances.values()) {
+      if (instance.clients.removeIf(gone)) {
+        instance.idleSince = state.nowMillis;
+      }
     }
   }
 
@@ -254,16 +267,20 @@ public final class WslMachine extends WindowsSide {
     state.saved.clear();
   }
 
-  /** All idle times pass without anyone using WSL. */
+  /** All idle times pass. An instance with a client program stays, and the virtual machine. */
   public void idleStop() throws IOException, InterruptedException {
     if (!state.vmRuns) {
       return;
     }
     for (Instance instance : state.instances.values()) {
-      stop(instance, true);
+      if (instance.clients.isEmpty()) {
+        stop(instance, true);
+      }
     }
-    table.save();
-    stopVm();
+    if (state.instances.values().stream().noneMatch(i -> i.runs)) {
+      table.save();
+      stopVm();
+    }
   }
 
   /** Time passes; what has become idle by then stops. */
@@ -292,11 +309,6 @@ public final class WslMachine extends WindowsSide {
         && state.vmIdleSince + state.vmIdleTimeout <= until) {
       idleStop();
     }
-  }
-
-  /** A call used an instance just now. */
-  public void touched(String name) throws WslFailure {
-    require(name).idleSince = state.nowMillis;
   }
 
   /** Another instance of the user, such as Docker's, runs and ends by systemd. */

@@ -15,7 +15,9 @@ import java.util.Objects;
 import java.util.Optional;
 import org.nixwsl.storage.core.process.Command;
 import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.process.RunningProcess;
 import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.testkit.wsl.model.Guests;
 
 /**
  * The processes of a machine that live on: one that holds the mount and process namespaces of the
@@ -32,7 +34,7 @@ final class Namespaces {
   /** A killed process that writes to a disk ends when the disk has answered. */
   private static final Duration END_LIMIT = Duration.ofMinutes(1);
 
-  /** As long as any program in an instance may take. */
+  /** As long as a program may take that belongs to the simulation. */
   private static final Duration PROGRAM_LIMIT = Duration.ofHours(1);
 
   private static final String NOTE = ".process";
@@ -43,23 +45,6 @@ final class Namespaces {
   Namespaces(Path folder, ProcessRunner processes) {
     this.folder = folder;
     this.processes = processes;
-  }
-
-  /** A process, and the moment of its start in ticks, which no other of that number has. */
-  private record Init(long pid, String started) {
-    boolean runs() {
-      return started.equals(startOf(pid));
-    }
-  }
-
-  /** Field 22 of {@code /proc/PID/stat} (proc_pid_stat(5)); empty if there is no such process. */
-  private static String startOf(long pid) {
-    try {
-      String stat = Files.readString(Path.of("/proc/" + pid + "/stat"));
-      return stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1)[19];
-    } catch (IOException gone) {
-      return "";
-    }
   }
 
   /** Starts the virtual machine. */
@@ -108,36 +93,35 @@ final class Namespaces {
     argv.addAll(shell(words));
     String printed = processes.runOk(Command.of(argv), operation).text().strip();
     long outer = Long.parseLong(printed);
-    String started = startOf(outer);
+    Optional<LinuxProcess> process = LinuxProcess.of(outer);
     boolean answered =
         operation.await(
             "the start of " + name,
             UP_LIMIT,
-            () -> !text(ready).isEmpty() || !started.equals(startOf(outer)));
+            () -> !text(ready).isEmpty() || !process.map(LinuxProcess::runs).orElse(false));
     String answer = text(ready);
     if (answer.equals("corrupt\n")) {
       return false;
     }
-    Optional<Init> init =
+    Optional<LinuxProcess> init =
         answered && answer.equals("ready\n") ? innermost(outer) : Optional.empty();
     if (init.isEmpty()) {
-      ProcessHandle.of(outer).ifPresent(ProcessHandle::destroyForcibly);
+      process.ifPresent(LinuxProcess::kill);
       throw new IOException("Cannot start " + name + ": " + text(log).strip());
     }
-    Files.writeString(note(name), init.get().pid() + " " + init.get().started());
+    Files.writeString(note(name), init.get().toString());
     return true;
   }
 
   /** A program that enters or makes namespaces stays as the parent of the one that is in them. */
-  private static Optional<Init> innermost(long outer) {
+  private static Optional<LinuxProcess> innermost(long outer) {
     long pid = outer;
     // Two programs that enter or make namespaces, one after the other.
     for (int depth = 0; depth < 4; depth++) {
       Optional<ProcessHandle> child =
           ProcessHandle.of(pid).flatMap(handle -> handle.children().findFirst());
       if (child.isEmpty()) {
-        String started = startOf(pid);
-        return started.isEmpty() ? Optional.empty() : Optional.of(new Init(pid, started));
+        return LinuxProcess.of(pid);
       }
       pid = child.get().pid();
     }
@@ -156,14 +140,11 @@ final class Namespaces {
     return folder.resolve(name + NOTE);
   }
 
-  private Optional<Init> find(String name) throws IOException {
-    String[] words = text(note(name)).split(" ", -1);
-    return words.length == 2
-        ? Optional.of(new Init(Long.parseLong(words[0]), words[1])).filter(Init::runs)
-        : Optional.empty();
+  private Optional<LinuxProcess> find(String name) throws IOException {
+    return LinuxProcess.parse(text(note(name))).filter(LinuxProcess::runs);
   }
 
-  private Init require(String name) throws IOException {
+  private LinuxProcess require(String name) throws IOException {
     return find(name).orElseThrow(() -> new IOException("There is no process of " + name));
   }
 
@@ -196,9 +177,9 @@ final class Namespaces {
 
   /** Kills the first process, and waits for the end of all that are inside. */
   void kill(String name, Operation operation) throws IOException, InterruptedException {
-    Optional<Init> init = find(name);
+    Optional<LinuxProcess> init = find(name);
     if (init.isPresent()) {
-      ProcessHandle.of(init.get().pid()).ifPresent(ProcessHandle::destroyForcibly);
+      init.get().kill();
       if (!operation.await("the end of " + name, END_LIMIT, () -> !init.get().runs())) {
         throw new IOException("The process " + init.get().pid() + " was killed and is still there");
       }
@@ -218,6 +199,14 @@ final class Namespaces {
     List<String> argv = new ArrayList<>(entering(name));
     argv.addAll(program);
     return processes.run(Command.of(argv).reading(input).within(PROGRAM_LIMIT), operation);
+  }
+
+  /** Starts a program where that process is. Whoever calls closes it. */
+  RunningProcess start(String name, List<String> program, Guests.Streams streams)
+      throws IOException {
+    List<String> argv = new ArrayList<>(entering(name));
+    argv.addAll(program);
+    return processes.startPassing(Command.of(argv), streams.in(), streams.out(), streams.err());
   }
 
   private List<String> entering(String name) throws IOException {

@@ -1,18 +1,21 @@
 package org.nixwsl.storage.testkit.wsl.real;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import org.nixwsl.storage.core.process.ProcessRunner;
-import org.nixwsl.storage.core.run.Operation;
+import java.util.UUID;
+import org.nixwsl.storage.core.process.RunningProcess;
 import org.nixwsl.storage.testkit.wsl.model.Guests;
 
 /**
- * Instances in which the programs of this machine run, as root, with the mounts of the instance.
+ * Instances in which real programs run, as root, with the mounts of the instance. A program whose
+ * caller is gone reads the end of its input, and lives on if it wants to.
  */
 final class RealGuests implements Guests {
   private static final int NOT_FOUND = 127;
+
+  /** Parts the process of a client from what is its own. */
+  private static final String PARTED = "/";
 
   private final Namespaces namespaces;
 
@@ -21,10 +24,7 @@ final class RealGuests implements Guests {
   }
 
   @Override
-  public Ran run(String instance, List<String> argv, byte[] input) throws IOException {
-    if (!namespaces.runs(instance)) {
-      return Ran.of(1, "", "The instance " + instance + " has no processes here.\n");
-    }
+  public Program start(String instance, List<String> argv, Streams streams) throws IOException {
     List<String> program =
         new ArrayList<>(
             List.of(
@@ -37,13 +37,38 @@ final class RealGuests implements Guests {
                 "TERM=dumb",
                 "WSL_DISTRO_NAME=" + instance));
     program.addAll(argv);
-    ProcessRunner.Result result =
-        Operation.quiet(
-            "run " + argv.get(0), operation -> namespaces.run(instance, program, input, operation));
-    String errors = new String(result.stderr(), StandardCharsets.UTF_8);
-    if (result.exitCode() == NOT_FOUND && errors.startsWith("env: '" + argv.get(0) + "': ")) {
-      return Ran.of(1, "", "execvp(" + argv.get(0) + ") failed: No such file or directory\n");
-    }
-    return Ran.of(result.exitCode(), result.stdout(), result.stderr());
+    HeldLine complaint = new HeldLine("env: '" + argv.get(0) + "': ", streams.err());
+    RunningProcess running =
+        namespaces.start(instance, program, new Streams(streams.in(), streams.out(), complaint));
+    return new Program() {
+      @Override
+      public int await() throws IOException, InterruptedException {
+        int exit = running.await();
+        if (exit == NOT_FOUND && complaint.holds()) {
+          complaint.replace("execvp(" + argv.get(0) + ") failed: No such file or directory\n");
+          return 1;
+        }
+        complaint.release();
+        return exit;
+      }
+
+      @Override
+      public void close() {
+        running.close();
+      }
+    };
+  }
+
+  @Override
+  public String newClient() {
+    return LinuxProcess.current() + PARTED + UUID.randomUUID();
+  }
+
+  @Override
+  public boolean isGone(String client) {
+    return client.contains(PARTED)
+        && LinuxProcess.parse(client.substring(0, client.indexOf(PARTED)))
+            .map(process -> !process.runs())
+            .orElse(false);
   }
 }
