@@ -28,7 +28,7 @@ import org.nixwsl.storage.disk.DiskCheck;
  */
 @Tag("once")
 class DifferentialTest {
-  private static final int IMAGES = 200;
+  private static final int IMAGES = "all".equals(System.getProperty("nixwsl.tests")) ? 200 : 80;
   private static final long SEED = 41_000;
 
   /** What we refuse and 7-Zip does not look at (7-Zip 22.01 of Debian 12). */
