@@ -18,6 +18,9 @@ import org.nixwsl.storage.core.run.Ticker;
  * would be measured. Closing unmounts it, which also frees the loop device, and deletes the file.
  */
 final class FreshExt4 implements Harness.Prepared {
+  /** A disk that was made for stores has room for many; the file is sparse. */
+  private static final long NEW_DISK_BYTES = 64L << 30;
+
   private final Path image;
   private final Path mountPoint;
 
@@ -27,7 +30,7 @@ final class FreshExt4 implements Harness.Prepared {
   }
 
   /**
-   * Makes one that holds a store twice over.
+   * Makes one of 64 GiB, or more where the store needs that.
    *
    * @param directory where the file is made, on a real disk
    * @param mountPoint an existing empty directory
@@ -38,7 +41,7 @@ final class FreshExt4 implements Harness.Prepared {
     FreshExt4 made = new FreshExt4(image, mountPoint);
     boolean mounted = false;
     try {
-      long size = 2 * store.diskBytes() + (1L << 30);
+      long size = Math.max(NEW_DISK_BYTES, 2 * store.diskBytes() + (1L << 30));
       try (FileChannel file = FileChannel.open(image, StandardOpenOption.WRITE)) {
         file.write(ByteBuffer.allocate(1), size - 1);
       }
@@ -50,8 +53,6 @@ final class FreshExt4 implements Harness.Prepared {
               "-F",
               "-b",
               "4096",
-              "-N",
-              Long.toString(2 * store.inodes() + 10_000),
               // Else the kernel goes on writing tables while contestants run.
               "-E",
               "lazy_itable_init=0,lazy_journal_init=0",

@@ -124,7 +124,7 @@ public final class LinuxStoreHost implements StoreHost {
     if (known != null && known.store().equals(request.source())) {
       return refusals(request, known.measure(), operation);
     }
-    Optional<Measure> bound = StoreMeasure.atMost(request.source(), operation);
+    Optional<Measure> bound = StoreMeasure.atMost(request.source(), processes, operation);
     if (bound.isPresent()) {
       List<Problem> problems = refusals(request, bound.get(), operation);
       if (problems.stream().noneMatch(p -> p.code() == ErrorCode.NO_SPACE)) {

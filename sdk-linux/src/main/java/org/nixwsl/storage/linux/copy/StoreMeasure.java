@@ -14,10 +14,12 @@ import java.util.concurrent.atomic.LongAdder;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.nar.NarSize;
 import org.nixwsl.storage.core.platform.StoreHost.Measure;
+import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.linux.copy.destination.TargetFileSystem;
 import org.nixwsl.storage.linux.copy.tree.InodeCounter;
 import org.nixwsl.storage.linux.copy.tree.Workers;
 import org.nixwsl.storage.linux.store.FileFacts;
@@ -66,14 +68,14 @@ final class StoreMeasure {
 
   /**
    * A bound that takes no look at the tree: no store path can be larger on the disk, with as small
-   * files as its NAR has room for. It is some 25 times the size of the NARs, and a new disk has
-   * more. Names in {@code .links} that no store path shares are not in it; there are few, as Nix
-   * removes them.
+   * files as its NAR has room for. That is some 25 times the size of the NARs; it is less where the
+   * file system of the store has fewer inodes in use. A new disk has more. Names in {@code .links}
+   * that no store path shares are not in it; there are few, as Nix removes them.
    *
    * @return empty if the database does not know the size of a path, or tells of more than a
    *     pebibyte
    */
-  static Optional<Measure> atMost(NixStore store, Operation operation)
+  static Optional<Measure> atMost(NixStore store, ProcessRunner processes, Operation operation)
       throws IOException, InterruptedException {
     checkPlace(store);
     StoreContents contents = StoreDatabase.of(store).read(operation);
@@ -86,6 +88,9 @@ final class StoreMeasure {
       narBytes += row.narSize();
       inodes += NarSize.mostNodes(row.narSize());
     }
+    TargetFileSystem.Free there =
+        new TargetFileSystem(processes, store.storeDirectory()).free(operation);
+    inodes = Math.min(inodes, there.usedInodes().orElse(inodes));
     long diskBytes = narBytes + inodes * InodeCounter.BLOCK + FileFacts.of(store.database()).size();
     return Optional.of(new Measure(contents.rows().size(), narBytes, inodes, diskBytes));
   }

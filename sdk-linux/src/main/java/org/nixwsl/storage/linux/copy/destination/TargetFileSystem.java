@@ -47,8 +47,9 @@ public final class TargetFileSystem {
    *
    * @param bytes for callers that are not root, so without the reserve
    * @param inodes none where the file system makes inodes as it needs them
+   * @param usedInodes how many are in use; none in the same case
    */
-  public record Free(long bytes, OptionalLong inodes) {}
+  public record Free(long bytes, OptionalLong inodes, OptionalLong usedInodes) {}
 
   /** Asks what is free. */
   public Free free(Operation operation) throws IOException, InterruptedException {
@@ -58,10 +59,11 @@ public final class TargetFileSystem {
     List<String> fields = Arrays.asList(result.text().strip().split(" "));
     try {
       long bytes = Math.multiplyExact(Long.parseLong(fields.get(0)), Long.parseLong(fields.get(1)));
-      boolean countsInodes = Long.parseLong(fields.get(2)) > 0;
-      return new Free(
-          bytes,
-          countsInodes ? OptionalLong.of(Long.parseLong(fields.get(3))) : OptionalLong.empty());
+      long inodes = Long.parseLong(fields.get(2));
+      long free = Long.parseLong(fields.get(3));
+      return inodes > 0
+          ? new Free(bytes, OptionalLong.of(free), OptionalLong.of(inodes - free))
+          : new Free(bytes, OptionalLong.empty(), OptionalLong.empty());
     } catch (NumberFormatException | IndexOutOfBoundsException | ArithmeticException e) {
       throw new IOException("stat -f printed what makes no sense: " + result.text().strip(), e);
     }
