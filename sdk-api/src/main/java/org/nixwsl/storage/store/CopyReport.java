@@ -13,7 +13,9 @@ import org.nixwsl.storage.disk.ByteSize;
  *     included; as many as the source has, or fewer where the other store had one file for several
  * @param bytes the sum of the NAR sizes
  * @param duration how long copying took, writing to the device included
- * @param reread how long reading back took; zero when it was not asked for
+ * @param reread how long reading back took when nothing was copied any more; zero when it was not
+ *     asked for. Where the device can be read past the caches, most is read back while others are
+ *     copied
  * @param findings what is wrong in the source; a damaged path is copied as it is and never counted
  *     as verified. Extended attributes that were not copied are findings too, and no damage
  * @param leftOut entries of the source that no store needs and that were not copied: locks,

@@ -53,7 +53,12 @@ public interface StoreHost {
    * {@link #commit} last. Not thread-safe.
    */
   interface CopySession extends AutoCloseable {
-    /** Copies all valid store paths and {@code .links}; returns when they are on the device. */
+    /**
+     * Copies all valid store paths and {@code .links}; returns when they are on the device, and,
+     * unless the request says not to, were read back from it and compared.
+     *
+     * @throws org.nixwsl.storage.error.IntegrityException {@code TARGET_DAMAGED}
+     */
     void copyPaths(StageProgress progress) throws IOException, InterruptedException;
 
     /**
@@ -65,8 +70,8 @@ public interface StoreHost {
     void copyState(StageProgress progress) throws IOException, InterruptedException;
 
     /**
-     * Reads everything back from the target's device and compares it with what was copied: store
-     * paths, database, profiles and roots.
+     * Reads back from the target's device what was not read back yet, and compares it with what was
+     * copied: store paths, database, profiles and roots.
      *
      * @throws org.nixwsl.storage.error.IntegrityException {@code TARGET_DAMAGED}
      */

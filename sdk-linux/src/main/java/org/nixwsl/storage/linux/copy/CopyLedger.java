@@ -20,6 +20,7 @@ import org.nixwsl.storage.store.Verdict;
 final class CopyLedger {
   private final Map<String, CopiedPath> copied = new ConcurrentHashMap<>();
   private final Map<String, NarHash> extraLinks = new ConcurrentHashMap<>();
+  private final Set<String> readBack = ConcurrentHashMap.newKeySet();
   private final Map<String, StoreFinding> findings = new ConcurrentHashMap<>();
   private final Set<String> leftOut = new ConcurrentSkipListSet<>();
   private final Set<String> notes = new ConcurrentSkipListSet<>();
@@ -41,6 +42,7 @@ final class CopyLedger {
   /** A store path is no longer in the target. */
   void removed(String name) {
     copied.remove(name);
+    readBack.remove(name);
     findings.remove(StoreRow.LOGICAL_PREFIX + name);
   }
 
@@ -62,6 +64,24 @@ final class CopyLedger {
   /** What {@link #extraLink} was told; a view. */
   Map<String, NarHash> extraLinks() {
     return Collections.unmodifiableMap(extraLinks);
+  }
+
+  /** A store path or an entry of {@code .links} came back from the device as it was written. */
+  void readBack(String name) {
+    readBack.add(name);
+  }
+
+  /** Whether {@link #readBack} was told of it, and it is in the target still. */
+  boolean wasReadBack(String name) {
+    return readBack.contains(name);
+  }
+
+  /** The sum of the NAR sizes of the store paths that came back. */
+  long bytesReadBack() {
+    return copied.entrySet().stream()
+        .filter(path -> wasReadBack(path.getKey()))
+        .mapToLong(path -> path.getValue().narBytes())
+        .sum();
   }
 
   /**
@@ -124,6 +144,11 @@ final class CopyLedger {
         .filter(e -> sound(e.getKey()))
         .mapToLong(e -> e.getValue().narBytes())
         .sum();
+  }
+
+  /** The sum of the NAR sizes of all store paths in the target. */
+  long bytesCopied() {
+    return copied.values().stream().mapToLong(CopiedPath::narBytes).sum();
   }
 
   /** Names that are not directories, of all store paths in the target. */

@@ -71,6 +71,7 @@ final class LinuxCopySession implements CopySession {
   private final CopyWorkspace workspace;
   private final NixLock gcLock;
   private final PathCopier.Parts parts;
+  private final TargetProof proof;
   private final PathCopier copier;
   private final LinksCopier links;
   private final AttributeCopier attributes;
@@ -87,7 +88,8 @@ final class LinuxCopySession implements CopySession {
       Operation operation,
       CopyWorkspace workspace,
       NixLock gcLock,
-      PathCopier.Parts parts) {
+      PathCopier.Parts parts)
+      throws IOException {
     this.request = request;
     this.threads = threads;
     this.processes = processes;
@@ -96,7 +98,9 @@ final class LinuxCopySession implements CopySession {
     this.workspace = workspace;
     this.gcLock = gcLock;
     this.parts = parts;
-    this.copier = new PathCopier(parts, threads);
+    this.proof = TargetProof.of(request.target(), workspace, parts.ledger(), processes, operation);
+    this.copier =
+        new PathCopier(parts, threads, request.reread() ? Optional.of(proof) : Optional.empty());
     this.links = new LinksCopier(parts);
     this.attributes =
         new AttributeCopier(
@@ -167,7 +171,6 @@ final class LinuxCopySession implements CopySession {
   public void copyPaths(StageProgress progress) throws IOException, InterruptedException {
     long start = ticker.nanos();
     StoreContents contents = StoreDatabase.of(request.source()).read(operation);
-    progress.expect(contents.narBytes(), contents.rows().size());
     Map<String, StoreRow> valid = byName(contents);
     try {
       links.learn(threads);
@@ -175,6 +178,9 @@ final class LinuxCopySession implements CopySession {
       if (workspace.takenUp()) {
         links.dropUnknown();
       }
+      long again = request.reread() ? contents.narBytes() - parts.ledger().bytesReadBack() : 0;
+      long times = request.reread() ? 2 : 1;
+      progress.expect(contents.narBytes() + again, times * contents.rows().size());
       // Until the old database is out of the way, no store path that it may have is touched.
       Set<String> put = copier.copy(contents.rows(), !workspace.updates(), progress);
       Map<String, StoreRow> rows = new HashMap<>(valid);
@@ -195,6 +201,21 @@ final class LinuxCopySession implements CopySession {
     }
     noteLeftOut(valid.keySet());
     copying = copying.plusNanos(ticker.nanos() - start);
+    if (request.reread()) {
+      // Now and not at the end: there a store may be kept from its users.
+      reading(() -> proof.paths(progress));
+    }
+  }
+
+  @FunctionalInterface
+  private interface Reading {
+    void run() throws IOException, InterruptedException;
+  }
+
+  private void reading(Reading reading) throws IOException, InterruptedException {
+    long start = ticker.nanos();
+    reading.run();
+    rereading = rereading.plusNanos(ticker.nanos() - start);
   }
 
   @Override
@@ -291,13 +312,10 @@ final class LinuxCopySession implements CopySession {
 
   @Override
   public void prove(StageProgress progress) throws IOException, InterruptedException {
-    long start = ticker.nanos();
-    new TargetProof(request.target(), workspace, parts.ledger(), processes, operation)
-        .run(progress);
+    reading(() -> proof.run(progress));
     if (!request.copyExtendedAttributes()) {
       reportAttributes();
     }
-    rereading = rereading.plusNanos(ticker.nanos() - start);
   }
 
   @Override

@@ -51,11 +51,8 @@ final class PathCopier {
    */
   static final String PRIVATE_PREFIX = ".migrating-";
 
-  /**
-   * About what a disk writes in a second or two: a sync costs little then, and a crash loses
-   * little.
-   */
-  private static final long BATCH_BYTES = 512L << 20;
+  /** A sync costs little then against writing, and a crash loses little. */
+  private static final long BATCH_BYTES = 128L << 20;
 
   private final Parts parts;
   private final Path sourceStore;
@@ -66,12 +63,18 @@ final class PathCopier {
   private final CopyLedger ledger;
   private final Operation operation;
   private final int threads;
+  private final Optional<TargetProof> proof;
   private final ReentrantLock sealing = new ReentrantLock();
   private final Object pendingLock = new Object();
   private Map<String, CopiedPath> pending = new HashMap<>();
   private long pendingBytes;
 
-  PathCopier(Parts parts, int threads) {
+  /**
+   * A copier.
+   *
+   * @param proof what reads back what is on the device; empty if nothing does
+   */
+  PathCopier(Parts parts, int threads, Optional<TargetProof> proof) {
     this.parts = parts;
     this.sourceStore = parts.sourceStore();
     this.targetStore = parts.targetStore();
@@ -81,6 +84,7 @@ final class PathCopier {
     this.ledger = parts.ledger();
     this.operation = parts.operation();
     this.threads = threads;
+    this.proof = proof;
   }
 
   /** What a copier works with; none of it is closed by it. */
@@ -104,6 +108,7 @@ final class PathCopier {
    */
   void takeUp(boolean audited) throws IOException, InterruptedException {
     Map<String, String> done = audited ? audited() : workspace.doneBefore();
+    Set<String> readBack = audited ? Set.of() : workspace.readBackBefore();
     Set<Long> inodesSeen = new HashSet<>();
     TreeWalker walker = new TreeWalker();
     DirectoryEntries.each(
@@ -121,6 +126,9 @@ final class PathCopier {
                   : measured(walker, entry, NarHash.parse("sha256:" + hash), inodesSeen);
           if (whole.isPresent()) {
             ledger.copied(name, whole.get());
+            if (readBack.contains(name)) {
+              ledger.readBack(name);
+            }
           } else if (name.startsWith(PRIVATE_PREFIX)) {
             TreeRemoval.remove(entry);
           } else {
@@ -197,13 +205,28 @@ final class PathCopier {
     }
     // The largest first: begun last, it would run alone at the end.
     work.sort(Comparator.comparingLong(StoreRow::narSize).reversed());
-    Workers.each(work, threads, TreeWalker::new, (row, walker) -> copyOne(row, walker, progress));
+    Workers.each(
+        work,
+        threads,
+        Tools::new,
+        (row, tools) -> {
+          copyOne(row, tools.walker, progress);
+          if (tools.hasher.isPresent()) {
+            proof.orElseThrow().one(tools.hasher.get(), progress);
+          }
+        });
     try {
       seal();
     } catch (IOException e) {
       throw fileSystem.failure(e, operation);
     }
     return putOff;
+  }
+
+  /** What a thread has for itself. */
+  private final class Tools {
+    final TreeWalker walker = new TreeWalker();
+    final Optional<DeviceHasher> hasher = proof.map(TargetProof::hasher);
   }
 
   /** Removes store paths from the target. */
@@ -328,8 +351,9 @@ final class PathCopier {
       lines.add(new CopyWorkspace.Done(path.getKey(), path.getValue().hash().toHex()));
     }
     DurableFiles.forceDirectory(targetStore);
-    workspace.record(lines);
+    workspace.record(lines, proof.map(TargetProof::toNote).orElse(List.of()));
     batch.forEach(ledger::copied);
+    proof.ifPresent(reading -> reading.synced(batch.keySet()));
   }
 
   private static String privateName(String name) {

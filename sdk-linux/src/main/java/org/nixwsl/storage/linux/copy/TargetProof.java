@@ -1,16 +1,20 @@
 package org.nixwsl.storage.linux.copy;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.nar.NarHash;
 import org.nixwsl.storage.core.process.Command;
@@ -31,7 +35,14 @@ import org.nixwsl.storage.store.NixStore;
 import org.nixwsl.storage.store.StoreFinding;
 import org.nixwsl.storage.store.Verdict;
 
-/** Compares what the target's device gives back with what was read from the source. */
+/**
+ * Compares what the target's device gives back with what was read from the source. Where the device
+ * can be asked past every cache, each batch of store paths is read back while the next ones are
+ * copied; else what is cached is dropped, once, and all of it is read then. What came back is noted
+ * in the copy's journal, and is not read again by a call that goes on.
+ *
+ * <p>{@link #one} may be called by several threads, the rest by one at a time.
+ */
 final class TargetProof {
   /** Direct reads wait for the device one by one: only their number keeps it busy. */
   private static final int READERS = 16;
@@ -41,78 +52,164 @@ final class TargetProof {
   private final CopyLedger ledger;
   private final ProcessRunner processes;
   private final Operation operation;
+  private final boolean direct;
+  private final boolean cached;
+  private final Queue<String> waiting = new ConcurrentLinkedQueue<>();
+  private final Queue<String> unnoted = new ConcurrentLinkedQueue<>();
+  private final Map<Due, StoreFinding> damaged = new ConcurrentHashMap<>();
 
-  TargetProof(
+  private TargetProof(
       NixStore target,
       CopyWorkspace workspace,
       CopyLedger ledger,
       ProcessRunner processes,
-      Operation operation) {
+      Operation operation,
+      boolean direct,
+      boolean cached) {
     this.target = target;
     this.workspace = workspace;
     this.ledger = ledger;
     this.processes = processes;
     this.operation = operation;
+    this.direct = direct;
+    this.cached = cached;
+  }
+
+  /** Of a target whose workspace is open. */
+  static TargetProof of(
+      NixStore target,
+      CopyWorkspace workspace,
+      CopyLedger ledger,
+      ProcessRunner processes,
+      Operation operation)
+      throws IOException {
+    boolean direct = DeviceHasher.direct(workspace.journal());
+    boolean cached = !direct || cachedBelow(target);
+    return new TargetProof(target, workspace, ledger, processes, operation, direct, cached);
   }
 
   /**
    * A tree to read back.
    *
+   * @param name below the store directory; empty for what is not in it
    * @param shown its path as in a finding
    * @param place where it is
    * @param hash its NAR hash as it was written
    */
-  private record Due(String shown, Path place, NarHash hash) {}
+  private record Due(Optional<String> name, String shown, Path place, NarHash hash) {}
+
+  /** What {@link #one} takes to read back; one for each thread. */
+  DeviceHasher hasher() {
+    return new DeviceHasher(direct);
+  }
+
+  /** Store paths are on the device: they can be read back. */
+  void synced(Collection<String> names) {
+    if (!cached) {
+      waiting.addAll(names);
+    }
+  }
+
+  /** Reads one of these back, if there is one. */
+  void one(DeviceHasher hasher, StageProgress progress) {
+    String name = waiting.poll();
+    CopiedPath path = name == null ? null : ledger.copied().get(name);
+    if (name != null && path != null) {
+      read(inStore(name, path.hash()), hasher, progress);
+    }
+  }
+
+  /** The names that came back and that the journal does not have yet; it is told of them now. */
+  List<String> toNote() {
+    List<String> names = new ArrayList<>();
+    for (String name = unnoted.poll(); name != null; name = unnoted.poll()) {
+      names.add(name);
+    }
+    return names;
+  }
 
   /**
-   * Reads back everything that was copied: store paths, {@code .links} and the database as what
-   * they hold, profiles and roots as what they point to.
+   * Reads back the store paths and entries of {@code .links} that have not come back yet.
    *
    * @throws IntegrityException {@code TARGET_DAMAGED}; what differed is removed, so that the next
    *     call copies it again
+   */
+  void paths(StageProgress progress) throws IOException, InterruptedException {
+    read(duePaths(), progress);
+    if (!damaged.isEmpty()) {
+      throw damaged(List.copyOf(damaged.values()));
+    }
+  }
+
+  /**
+   * Reads back what is left: what {@link #paths} did not, the database as what it holds, profiles
+   * and roots as what they point to.
+   *
+   * @throws IntegrityException as {@link #paths}
    */
   void run(StageProgress progress) throws IOException, InterruptedException {
     CopyLedger.State state =
         ledger
             .state()
             .orElseThrow(() -> new IllegalStateException("state is copied before it is proven"));
-    List<Due> trees = new ArrayList<>();
     Path databases = Objects.requireNonNull(target.database().getParent());
-    trees.add(new Due("/nix/var/nix/db", databases, state.database().hash()));
-    List<Map.Entry<String, CopiedPath>> paths = new ArrayList<>(ledger.copied().entrySet());
-    paths.sort(
-        Comparator.comparingLong((Map.Entry<String, CopiedPath> p) -> p.getValue().narBytes())
-            .reversed());
-    paths.forEach(path -> trees.add(inStore(path.getKey(), path.getValue().hash())));
-    ledger.extraLinks().forEach((name, hash) -> trees.add(inStore(name, hash)));
+    List<Due> trees = new ArrayList<>();
+    trees.add(new Due(Optional.empty(), "/nix/var/nix/db", databases, state.database().hash()));
+    trees.addAll(duePaths());
     progress.expect(
-        state.database().narBytes() + paths.stream().mapToLong(p -> p.getValue().narBytes()).sum(),
-        trees.size());
-    boolean direct = DeviceHasher.direct(target.database());
-    if (!direct || onLoopDevice()) {
-      dropCache();
-    }
-    Map<Due, StoreFinding> damaged = new ConcurrentHashMap<>();
-    Workers.each(
-        trees,
-        READERS,
-        () -> new DeviceHasher(direct),
-        (due, hasher) -> {
-          String found = hash(due.place(), hasher, progress);
-          if (!found.equals(due.hash().toString())) {
-            damaged.put(due, finding(due.shown(), due.hash().toString(), found));
-          }
-          progress.advance(0, 1);
-        });
+        state.database().narBytes() + ledger.bytesCopied() - ledger.bytesReadBack(), trees.size());
+    read(trees, progress);
     List<StoreFinding> findings = new ArrayList<>(damaged.values());
     profilesAndRoots(state.profilesAndRoots()).ifPresent(findings::add);
     if (!findings.isEmpty()) {
-      throw damaged(damaged.keySet(), findings);
+      throw damaged(findings);
     }
   }
 
+  /** The largest first: begun last, it would be read alone at the end. */
+  private List<Due> duePaths() {
+    waiting.clear();
+    List<Due> due = new ArrayList<>();
+    ledger.copied().entrySet().stream()
+        .sorted(
+            Comparator.comparingLong((Map.Entry<String, CopiedPath> p) -> p.getValue().narBytes())
+                .reversed())
+        .forEach(path -> due.add(inStore(path.getKey(), path.getValue().hash())));
+    ledger.extraLinks().forEach((name, hash) -> due.add(inStore(name, hash)));
+    due.removeIf(tree -> ledger.wasReadBack(tree.name().orElseThrow()));
+    return due;
+  }
+
+  private void read(List<Due> trees, StageProgress progress)
+      throws IOException, InterruptedException {
+    if (cached && !trees.isEmpty()) {
+      dropCache();
+    }
+    Workers.each(trees, READERS, this::hasher, (due, hasher) -> read(due, hasher, progress));
+    workspace.record(List.of(), toNote());
+  }
+
+  private void read(Due due, DeviceHasher hasher, StageProgress progress) {
+    String found = hash(due.place(), hasher, progress);
+    if (found.equals(due.hash().toString())) {
+      due.name()
+          .ifPresent(
+              name -> {
+                ledger.readBack(name);
+                unnoted.add(name);
+              });
+    } else {
+      damaged.put(due, finding(due.shown(), due.hash().toString(), found));
+    }
+    progress.advance(0, 1);
+  }
+
   private Due inStore(String name, NarHash hash) {
-    return new Due(StoreRow.LOGICAL_PREFIX + name, target.storeDirectory().resolve(name), hash);
+    return new Due(
+        Optional.of(name),
+        StoreRow.LOGICAL_PREFIX + name,
+        target.storeDirectory().resolve(name),
+        hash);
   }
 
   private String hash(Path tree, DeviceHasher hasher, StageProgress progress) {
@@ -155,9 +252,8 @@ final class TargetProof {
     return finding;
   }
 
-  private IntegrityException damaged(Set<Due> trees, List<StoreFinding> findings)
-      throws IOException {
-    for (Due tree : trees) {
+  private IntegrityException damaged(List<StoreFinding> findings) throws IOException {
+    for (Due tree : damaged.keySet()) {
       workspace.discard(tree.place());
     }
     return new IntegrityException(
@@ -173,12 +269,15 @@ final class TargetProof {
         findings.stream().sorted(Comparator.comparing(StoreFinding::path)).toList());
   }
 
-  /** A direct read ends in the cache of the file that the device stands on. */
-  private boolean onLoopDevice() throws IOException {
-    return MountTable.ofThisProcess()
-        .carrying(target.directory().toRealPath())
-        .map(MountTable.Mount::onLoopDevice)
-        .orElse(false);
+  /** A direct read of a loop device ends in the cache of its file, unless that is left out too. */
+  private static boolean cachedBelow(NixStore target) throws IOException {
+    Optional<MountTable.Mount> mount =
+        MountTable.ofThisProcess().carrying(target.directory().toRealPath());
+    if (mount.isEmpty() || !mount.get().onLoopDevice()) {
+      return false;
+    }
+    Path past = Path.of("/sys/dev/block", mount.get().device(), "loop/dio");
+    return !Files.exists(past) || !Files.readString(past).strip().equals("1");
   }
 
   /** For file systems that cannot be read past the cache, or have another cache below them. */

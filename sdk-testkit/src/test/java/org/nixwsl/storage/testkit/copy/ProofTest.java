@@ -16,8 +16,11 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.nixwsl.storage.core.platform.StoreHost.CopySession;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.IntegrityException;
+import org.nixwsl.storage.linux.copy.destination.TreeRemoval;
+import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.NixStore;
 import org.nixwsl.storage.store.StoreFinding;
 import org.nixwsl.storage.testkit.StoreFixture;
@@ -45,23 +48,53 @@ class ProofTest {
 
   @Test
   void refusesATargetThatComesBackWrongAndMendsItOnTheNextCall() throws Exception {
-    IntegrityException damaged =
-        assertThrows(
-            IntegrityException.class,
-            () ->
-                CopyBench.inSession(
-                    source,
-                    target,
-                    (session, progress) -> {
-                      session.copyPaths(progress);
-                      session.copyState(progress);
-                      flipFirstByte(CopyBench.regularFileIn(target));
-                      session.prove(progress);
-                    }));
+    copyPathsWithoutReadingThemBack();
+    flipFirstByte(CopyBench.regularFileIn(target));
+    IntegrityException damaged = assertThrows(IntegrityException.class, this::copyPaths);
     assertThat(damaged.code()).isEqualTo(ErrorCode.TARGET_DAMAGED);
     assertThat(damaged.findings()).isNotEmpty();
     CopyBench.copy(source, target);
     CopyBench.assertSame(source, target);
+  }
+
+  @Test
+  void readsEachStorePathBackOnceHoweverOftenACopyIsCutShort() throws Exception {
+    copyPaths();
+    flipFirstByte(CopyBench.regularFileIn(target));
+    copyPaths();
+  }
+
+  @Test
+  void readsAStorePathBackAgainThatWasCopiedAgain() throws Exception {
+    copyPaths();
+    Path file = CopyBench.regularFileIn(target);
+    Path inStore = target.storeDirectory().relativize(file);
+    TreeRemoval.remove(target.storeDirectory().resolve(inStore.getName(0)));
+    copyPathsWithoutReadingThemBack();
+    flipFirstByte(file);
+    IntegrityException damaged = assertThrows(IntegrityException.class, this::copyPaths);
+    assertThat(damaged.findings().stream().map(StoreFinding::path))
+        .containsExactly("/nix/store/" + inStore.getName(0));
+  }
+
+  @Test
+  void readsBackFromADeviceThatHasNothingCachedBelow() throws Exception {
+    disk.withoutCacheBelow();
+    copyPathsWithoutReadingThemBack();
+    flipFirstByte(CopyBench.regularFileIn(target));
+    assertThrows(IntegrityException.class, this::copyPaths);
+    CopyBench.copy(source, target);
+    CopyBench.assertSame(source, target);
+  }
+
+  private void copyPaths() {
+    CopyBench.inSession(source, target, CopySession::copyPaths);
+  }
+
+  private void copyPathsWithoutReadingThemBack() {
+    CopyBench.inSession(
+        CopyRequest.builder().source(source).target(target).reread(false).build(),
+        CopySession::copyPaths);
   }
 
   @Test
@@ -116,11 +149,13 @@ class ProofTest {
         source,
         target,
         (session, progress) -> {
-          session.copyPaths(progress);
-          session.copyState(progress);
           long before = dropsOfCache();
+          session.copyPaths(progress);
+          long after = dropsOfCache();
+          assertThat(after).isGreaterThan(before);
+          session.copyState(progress);
           session.prove(progress);
-          assertThat(dropsOfCache()).isGreaterThan(before);
+          assertThat(dropsOfCache()).isGreaterThan(after);
         });
   }
 

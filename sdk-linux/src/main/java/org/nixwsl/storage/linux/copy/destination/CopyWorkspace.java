@@ -13,7 +13,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -57,6 +59,10 @@ public final class CopyWorkspace implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(CopyWorkspace.class);
   static final String JOURNAL = "journal";
   private static final String UPDATE = "update-";
+
+  /** No store path has a space in its name. */
+  private static final String READ_BACK = "read-back ";
+
   static final String LOCK = "lock";
   static final String LINKS = "links";
 
@@ -72,7 +78,8 @@ public final class CopyWorkspace implements AutoCloseable {
   private final Object key;
   private final FileChannel lock;
   private final LineJournal journal;
-  private final Map<String, String> done;
+  private final Map<String, String> done = new HashMap<>();
+  private final Set<String> readBack = new HashSet<>();
   private final boolean takenUp;
   private final Optional<Trash> trash;
   private boolean closed;
@@ -91,7 +98,7 @@ public final class CopyWorkspace implements AutoCloseable {
     this.directory = target.resolve(DIRECTORY);
     this.lock = lock;
     this.journal = journal;
-    this.done = doneIn(lines);
+    lines.subList(1, lines.size()).forEach(this::takeUp);
     Optional<Integer> number = updateIn(lines);
     this.trash = number.isEmpty() ? Optional.empty() : Optional.of(Trash.of(target, number.get()));
   }
@@ -166,12 +173,25 @@ public final class CopyWorkspace implements AutoCloseable {
 
   /** The store paths that earlier calls brought to the device: name and hash. Unmodifiable. */
   public Map<String, String> doneBefore() {
-    return done;
+    return Collections.unmodifiableMap(done);
   }
 
-  /** Notes store paths that are on the device under their final names, durably. */
-  public void record(List<Done> paths) throws IOException {
-    journal.append(paths.stream().map(p -> p.name() + " " + p.hash()).toList());
+  /** Which of {@link #doneBefore} came back from the device as they were written. Unmodifiable. */
+  public Set<String> readBackBefore() {
+    return Collections.unmodifiableSet(readBack);
+  }
+
+  /**
+   * Notes store paths durably.
+   *
+   * @param paths are on the device under their final names
+   * @param readBack came back from the device as they were written
+   */
+  public void record(List<Done> paths, List<String> readBack) throws IOException {
+    List<String> lines = new ArrayList<>();
+    readBack.forEach(name -> lines.add(READ_BACK + name));
+    paths.forEach(path -> lines.add(path.name() + " " + path.hash()));
+    journal.append(lines);
   }
 
   /** Whether an earlier call left something in the target. */
@@ -354,15 +374,16 @@ public final class CopyWorkspace implements AutoCloseable {
         .findFirst();
   }
 
-  private static Map<String, String> doneIn(List<String> lines) {
-    Map<String, String> done = new HashMap<>();
-    for (String line : lines.subList(1, lines.size())) {
-      int space = line.indexOf(' ');
-      if (space > 0) {
-        done.put(line.substring(0, space), line.substring(space + 1));
-      }
+  /** A path that was copied once more has to be read back once more. */
+  private void takeUp(String line) {
+    int space = line.indexOf(' ');
+    if (line.startsWith(READ_BACK)) {
+      readBack.add(line.substring(READ_BACK.length()));
+    } else if (space > 0) {
+      String name = line.substring(0, space);
+      done.put(name, line.substring(space + 1));
+      readBack.remove(name);
     }
-    return Map.copyOf(done);
   }
 
   private static void makePrivateDirectory(Path directory) throws IOException {
