@@ -41,7 +41,12 @@ class SimulatedWslExampleTest {
   // endregion
 
   @ParameterizedTest
-  @ValueSource(classes = {SimulatedWslExampleTest.class, RealDisksExampleTest.class})
+  @ValueSource(
+      classes = {
+        SimulatedWslExampleTest.class,
+        RealDisksExampleTest.class,
+        ContainersExampleTest.class
+      })
   void theExampleInTheDocumentIsTheCompiledOne(Class<?> example) throws IOException {
     String source =
         Files.readString(

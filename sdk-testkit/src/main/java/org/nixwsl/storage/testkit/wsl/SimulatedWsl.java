@@ -34,6 +34,7 @@ import org.nixwsl.storage.testkit.wsl.model.DiskContents;
 import org.nixwsl.storage.testkit.wsl.model.WslFailure;
 import org.nixwsl.storage.testkit.wsl.model.WslMachine;
 import org.nixwsl.storage.testkit.wsl.real.Guard;
+import org.nixwsl.storage.testkit.wsl.real.InstanceImage;
 import org.nixwsl.storage.testkit.wsl.real.RealDisks;
 import org.opentest4j.TestAbortedException;
 
@@ -56,11 +57,14 @@ import org.opentest4j.TestAbortedException;
  *
  * <p>A new machine runs the newest WSL in English, without elevation, and has no instance. Its time
  * stands still; see {@link WslMachine#pass(Duration)}. Disks are read and never really mounted,
- * unless it was made by {@link #withRealDisks()}. A file of a disk may be used by the test while it
- * is not attached. Thread-safe.
+ * unless it was made by {@link #withRealDisks()} or {@link #withContainers()}. A file of a disk may
+ * be used by the test while it is not attached. Thread-safe.
  */
 public final class SimulatedWsl implements BeforeEachCallback, AfterEachCallback, AutoCloseable {
   private static final ByteSize SMALL = ByteSize.mebibytes(64);
+
+  /** Room for what a system writes to its root in the life of a test. */
+  private static final ByteSize CONTAINER_ROOT = ByteSize.mebibytes(256);
 
   /** A class of each part of the class path that the programs need. */
   private static final List<String> NEEDED =
@@ -73,18 +77,26 @@ public final class SimulatedWsl implements BeforeEachCallback, AfterEachCallback
           "dev.failsafe.Failsafe",
           "org.zeroturnaround.exec.ProcessExecutor");
 
-  private final boolean real;
+  private final Kind kind;
+  private final Optional<InstanceImage> image;
   private ScratchDirectory scratch;
   private StateFolder state;
   private @Nullable Guard guard;
 
   /** A machine in a new temporary folder, which goes when it is closed. */
   public SimulatedWsl() {
-    this(false);
+    this(Kind.IN_MEMORY, Optional.empty());
   }
 
-  private SimulatedWsl(boolean real) {
-    this.real = real;
+  private enum Kind {
+    IN_MEMORY,
+    REAL_DISKS,
+    CONTAINERS
+  }
+
+  private SimulatedWsl(Kind kind, Optional<InstanceImage> image) {
+    this.kind = kind;
+    this.image = image;
     this.scratch = newScratch();
     this.state = stateIn(scratch);
     begin();
@@ -103,7 +115,38 @@ public final class SimulatedWsl implements BeforeEachCallback, AfterEachCallback
     if (!why.isEmpty()) {
       throw new TestAbortedException("skipped: no real disks here: " + String.join(" ", why));
     }
-    return new SimulatedWsl(true);
+    return new SimulatedWsl(Kind.REAL_DISKS, Optional.empty());
+  }
+
+  /**
+   * {@link #withRealDisks} with instances that are containers of the local Docker engine: systemd
+   * is their first process, and their files are laid over an image. Needs the engine in addition.
+   *
+   * @param image what instances are made from that are given none of their own
+   * @throws TestAbortedException if something of that is missing, so that JUnit skips the test and
+   *     says why; see {@link #containersRefusals}
+   */
+  public static SimulatedWsl withContainers(InstanceImage image) {
+    List<String> why = containersRefusals(image);
+    if (!why.isEmpty()) {
+      throw new TestAbortedException("skipped: no containers here: " + String.join(" ", why));
+    }
+    return new SimulatedWsl(Kind.CONTAINERS, Optional.of(image));
+  }
+
+  /** The same with the image that {@code NIXWSL_TEST_IMAGE} names. */
+  public static SimulatedWsl withContainers() {
+    return withContainers(
+        InstanceImage.ofTheEnvironment()
+            .orElseThrow(
+                () ->
+                    new TestAbortedException(
+                        "skipped: NIXWSL_TEST_IMAGE is missing; ./dev test sets it")));
+  }
+
+  /** Why {@link #withContainers} cannot be used here; empty if it can. */
+  public static List<String> containersRefusals(InstanceImage image) {
+    return RealDisks.refusals(image);
   }
 
   /** Why {@link #withRealDisks()} cannot be used here; empty if it can. */
@@ -112,11 +155,11 @@ public final class SimulatedWsl implements BeforeEachCallback, AfterEachCallback
   }
 
   private void begin() {
-    if (real) {
+    if (kind != Kind.IN_MEMORY) {
       Path machine = state.path();
       quietly(
           () -> {
-            RealDisks disks = RealDisks.create(machine);
+            RealDisks disks = RealDisks.create(machine, image);
             guard = disks.guard(machine, launcher("clean-up", RealDisks.class));
             return disks;
           });
@@ -202,10 +245,23 @@ public final class SimulatedWsl implements BeforeEachCallback, AfterEachCallback
 
   /** Registers an instance of version 2 with systemd, and makes its file. */
   public Path addInstance(String name) {
-    Path vhd = newDisk(name + "-root.vhdx", SMALL);
+    Path vhd = newDisk(name + "-root.vhdx", kind == Kind.CONTAINERS ? CONTAINER_ROOT : SMALL);
     format(vhd, 0, "ext4", UUID.randomUUID());
     change(machine -> machine.register(name, 2, vhd));
     return vhd;
+  }
+
+  /** The same for a container of an image of its own. */
+  public Path addInstance(String name, InstanceImage own) {
+    quietly(
+        () -> {
+          RealDisks disks =
+              RealDisks.of(state.path())
+                  .orElseThrow(() -> new IOException("its instances are in memory only"));
+          disks.image(name, own);
+          return disks;
+        });
+    return addInstance(name);
   }
 
   /** Makes a disk of 64 MiB with nothing on it. */

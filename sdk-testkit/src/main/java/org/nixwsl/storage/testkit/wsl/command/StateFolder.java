@@ -126,6 +126,7 @@ public final class StateFolder {
             .keepOnly(
                 machine.attached().stream().map(disk -> disk.letter()).collect(Collectors.toSet()));
       }
+      machine.look();
       machine.clientsEnd(guests::isGone);
       T result;
       try {

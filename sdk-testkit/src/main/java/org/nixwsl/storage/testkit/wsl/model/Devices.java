@@ -62,7 +62,7 @@ public interface Devices {
    * An instance starts: it sees the share.
    *
    * @param letter the device with its root
-   * @throws WslFailure if its root cannot be mounted
+   * @throws WslFailure if its root cannot be mounted, or it ended at once
    */
   void startInstance(String name, String letter)
       throws WslFailure, IOException, InterruptedException;
@@ -73,12 +73,24 @@ public interface Devices {
   /** Lets a program have a file open on a mount of the share, or close it. */
   void holdOpen(String mountName, boolean open) throws IOException, InterruptedException;
 
-  /**
-   * An instance stops.
-   *
-   * @param unmounting whether it unmounts the share on its way down, for all
-   */
-  void stopInstance(String name, boolean unmounting) throws IOException, InterruptedException;
+  /** The name of an instance that is another program's; no instance of the user can have it. */
+  String PEER = "the instance of another program";
+
+  /** How an instance ends. */
+  enum Ending {
+    /** Its processes are killed. */
+    KILLED,
+    /** By its own systemd, from which the share is guarded. */
+    GUARDED,
+    /** By its own systemd, which unmounts the share for all. */
+    UNMOUNTING
+  }
+
+  /** An instance stops. */
+  void stopInstance(String name, Ending ending) throws IOException, InterruptedException;
+
+  /** Whether an instance that was started has not ended by itself. */
+  boolean runs(String instance) throws IOException;
 
   /**
    * Makes a file system on a disk or partition that is not attached.

@@ -143,9 +143,14 @@ final class LogicalDevices implements Devices {
   }
 
   @Override
-  public void stopInstance(String name, boolean unmounting) {
+  public boolean runs(String instance) {
+    return true;
+  }
+
+  @Override
+  public void stopInstance(String name, Ending ending) {
     state.mounts.removeIf(m -> m.instance.equals(name));
-    if (unmounting) {
+    if (ending == Ending.UNMOUNTING) {
       state.mounts.removeIf(m -> m.instance.isEmpty() && m.users == 0);
     }
   }

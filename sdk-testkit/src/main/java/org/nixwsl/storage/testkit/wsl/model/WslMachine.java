@@ -204,9 +204,31 @@ public final class WslMachine extends WindowsSide {
     instance.runs = false;
     instance.clients.clear();
     if (instance.version == 2) {
-      boolean guarded = state.release.guardsShare() && instance.hasTrue;
-      devices.stopInstance(instance.name, graceful && instance.systemd && !guarded);
+      Devices.Ending ending = Devices.Ending.KILLED;
+      if (graceful && instance.systemd) {
+        ending = ending(instance.hasTrue);
+      }
+      devices.stopInstance(instance.name, ending);
     }
+    vmMayBeIdle();
+  }
+
+  private Devices.Ending ending(boolean hasTrue) {
+    return state.release.guardsShare() && hasTrue
+        ? Devices.Ending.GUARDED
+        : Devices.Ending.UNMOUNTING;
+  }
+
+  /** Sees which instances ended by themselves. */
+  public void look() throws IOException, InterruptedException {
+    for (Instance instance : state.instances.values()) {
+      if (instance.runs && instance.version == 2 && !devices.runs(instance.name)) {
+        stop(instance, false);
+      }
+    }
+  }
+
+  private void vmMayBeIdle() {
     if (state.instances.values().stream().noneMatch(i -> i.runs)) {
       state.vmIdleSince = state.nowMillis;
     }
@@ -314,7 +336,7 @@ public final class WslMachine extends WindowsSide {
   /** Another instance of the user, such as Docker's, runs and ends by systemd. */
   public void peerShutdown() throws IOException, InterruptedException {
     if (state.vmRuns) {
-      devices.stopInstance("the instance of another program", !state.release.guardsShare());
+      devices.stopInstance(Devices.PEER, ending(true));
     }
   }
 

@@ -1,6 +1,7 @@
 package org.nixwsl.storage.testkit.wsl.real;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -39,11 +40,24 @@ record LinuxProcess(long pid, String started) {
     }
   }
 
-  /** Field 22 of {@code /proc/PID/stat} (proc_pid_stat(5)); empty if there is no such process. */
+  /** Its words, parted by NUL; empty if it is gone. */
+  String commandLine() {
+    try {
+      return Files.readString(Path.of("/proc/" + pid + "/cmdline"), StandardCharsets.ISO_8859_1);
+    } catch (IOException gone) {
+      return "";
+    }
+  }
+
+  /**
+   * Fields 3 and 22 of {@code /proc/PID/stat} (proc_pid_stat(5)); empty if there is no such process
+   * or it has ended and nobody has asked for its status yet.
+   */
   private static String startOf(long pid) {
     try {
       String stat = Files.readString(Path.of("/proc/" + pid + "/stat"));
-      return stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1)[19];
+      String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1);
+      return fields[0].matches("[ZX]") ? "" : fields[19];
     } catch (IOException gone) {
       return "";
     }

@@ -29,6 +29,10 @@ final class Namespaces {
   /** The name of the virtual machine; no instance can have it. */
   static final String VM = "the VM";
 
+  /** NixOS has its programs in the last one. */
+  private static final String PATH =
+      "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin";
+
   private static final Duration UP_LIMIT = Duration.ofSeconds(30);
 
   /** A killed process that writes to a disk ends when the disk has answered. */
@@ -47,13 +51,24 @@ final class Namespaces {
     this.processes = processes;
   }
 
-  /** Starts the virtual machine. */
-  void startVm(Operation operation) throws IOException, InterruptedException {
+  /**
+   * Starts the virtual machine.
+   *
+   * @param share where its share is mounted on this machine, if it is
+   */
+  void startVm(Optional<Path> share, Operation operation) throws IOException, InterruptedException {
     Path root = Files.createDirectories(folder.resolve("root"));
+    String propagation = share.isPresent() ? "unchanged" : "private";
     start(
         VM,
-        List.of("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation=private"),
-        List.of("vm", root.toString()),
+        List.of(
+            "unshare",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--propagation=" + propagation),
+        List.of("vm", root.toString(), share.map(Path::toString).orElse("")),
         operation);
   }
 
@@ -64,7 +79,7 @@ final class Namespaces {
    */
   boolean startInstance(String name, String device, Operation operation)
       throws IOException, InterruptedException {
-    List<String> enter = new ArrayList<>(entering(VM));
+    List<String> enter = new ArrayList<>(entering(require(VM)));
     enter.addAll(List.of("unshare", "--mount", "--pid", "--fork", "--kill-child"));
     enter.add("--propagation=unchanged");
     return start(name, enter, List.of("instance", name, device), operation);
@@ -73,7 +88,7 @@ final class Namespaces {
   /** Starts a program that has a directory of the share open. */
   void hold(String name, String directory, Operation operation)
       throws IOException, InterruptedException {
-    start(name, entering(VM), List.of("hold", directory), operation);
+    start(name, entering(require(VM)), List.of("hold", directory), operation);
   }
 
   /**
@@ -109,8 +124,13 @@ final class Namespaces {
       process.ifPresent(LinuxProcess::kill);
       throw new IOException("Cannot start " + name + ": " + text(log).strip());
     }
-    Files.writeString(note(name), init.get().toString());
+    adopt(name, init.get());
     return true;
+  }
+
+  /** Notes a process that something else started as the first one of that name. */
+  void adopt(String name, LinuxProcess first) throws IOException {
+    Files.writeString(note(name), first.toString());
   }
 
   /** A program that enters or makes namespaces stays as the parent of the one that is in them. */
@@ -140,7 +160,8 @@ final class Namespaces {
     return folder.resolve(name + NOTE);
   }
 
-  private Optional<LinuxProcess> find(String name) throws IOException {
+  /** The first process, if it runs. */
+  Optional<LinuxProcess> find(String name) throws IOException {
     return LinuxProcess.parse(text(note(name))).filter(LinuxProcess::runs);
   }
 
@@ -190,39 +211,56 @@ final class Namespaces {
   /** Runs a script where that process is. */
   ProcessRunner.Result script(String name, Operation operation, String... words)
       throws IOException, InterruptedException {
-    return run(name, shell(List.of(words)), new byte[0], operation);
+    return script(require(name), operation, words);
+  }
+
+  /** The same; it fails if the process is gone. */
+  ProcessRunner.Result script(LinuxProcess first, Operation operation, String... words)
+      throws IOException, InterruptedException {
+    return run(first, shell(List.of(words)), new byte[0], operation);
   }
 
   /** Runs a program where that process is. */
   ProcessRunner.Result run(String name, List<String> program, byte[] input, Operation operation)
       throws IOException, InterruptedException {
-    List<String> argv = new ArrayList<>(entering(name));
+    return run(require(name), program, input, operation);
+  }
+
+  private ProcessRunner.Result run(
+      LinuxProcess first, List<String> program, byte[] input, Operation operation)
+      throws IOException, InterruptedException {
+    List<String> argv = new ArrayList<>(entering(first));
     argv.addAll(program);
-    return processes.run(Command.of(argv).reading(input).within(PROGRAM_LIMIT), operation);
+    Command command = Command.of(argv).with("PATH", PATH).reading(input).within(PROGRAM_LIMIT);
+    return processes.run(command, operation);
   }
 
   /** Starts a program where that process is. Whoever calls closes it. */
   RunningProcess start(String name, List<String> program, Guests.Streams streams)
       throws IOException {
-    List<String> argv = new ArrayList<>(entering(name));
+    List<String> argv = new ArrayList<>(entering(require(name)));
     argv.addAll(program);
     return processes.startPassing(Command.of(argv), streams.in(), streams.out(), streams.err());
   }
 
-  private List<String> entering(String name) throws IOException {
-    String target = Long.toString(require(name).pid());
+  private static List<String> entering(LinuxProcess first) {
+    String target = Long.toString(first.pid());
     return List.of("nsenter", "--target", target, "--mount", "--pid", "--root", "--wd", "--");
   }
 
   /** A script of this package with its arguments. */
   private static List<String> shell(List<String> words) throws IOException {
-    String file = words.get(0) + ".sh";
+    List<String> argv = new ArrayList<>(List.of("/bin/sh", "-c", scriptText(words.get(0))));
+    argv.addAll(words);
+    return argv;
+  }
+
+  /** The text of a script of this package. */
+  static String scriptText(String name) throws IOException {
+    String file = name + ".sh";
     try (InputStream in =
         Objects.requireNonNull(Namespaces.class.getResourceAsStream(file), file)) {
-      List<String> argv = new ArrayList<>();
-      argv.addAll(List.of("/bin/sh", "-c", new String(in.readAllBytes(), StandardCharsets.UTF_8)));
-      argv.addAll(words);
-      return argv;
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
     }
   }
 

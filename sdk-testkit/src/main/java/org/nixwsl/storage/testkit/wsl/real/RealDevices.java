@@ -31,14 +31,26 @@ final class RealDevices implements Devices {
   private static final byte[] NOTHING = {};
   private static final String SHARE = "/mnt/wsl/";
 
+  /** How the names of programs begin that have something of the share open. */
+  static final String HOLDER = "user of ";
+
   private final Namespaces namespaces;
+  private final Instances instances;
+  private final Share share;
   private final BlockDevices disks;
   private final FileSystems fileSystems;
   private final ProcessRunner processes;
 
   RealDevices(
-      Namespaces namespaces, BlockDevices disks, FileSystems fileSystems, ProcessRunner processes) {
+      Namespaces namespaces,
+      Instances instances,
+      Share share,
+      BlockDevices disks,
+      FileSystems fileSystems,
+      ProcessRunner processes) {
     this.namespaces = namespaces;
+    this.instances = instances;
+    this.share = share;
     this.disks = disks;
     this.fileSystems = fileSystems;
     this.processes = processes;
@@ -51,7 +63,7 @@ final class RealDevices implements Devices {
         operation -> {
           // What a call left that was killed in the middle.
           end(false, operation);
-          namespaces.startVm(operation);
+          namespaces.startVm(share.mount(operation), operation);
         });
   }
 
@@ -68,7 +80,9 @@ final class RealDevices implements Devices {
         disks.fail(letter, operation);
       }
     }
+    instances.destroy(operation);
     namespaces.kill(Namespaces.VM, operation);
+    share.unmount(operation);
     for (String letter : letters) {
       disks.detach(letter, operation);
     }
@@ -100,6 +114,7 @@ final class RealDevices implements Devices {
       processes.runOk(Command.of("partx", "--update", "/dev/" + device.name()), operation);
     }
     ok(namespaces.script(Namespaces.VM, operation, "show", letter, device.number(), device.name()));
+    instances.show(letter, device, operation);
   }
 
   private static void ok(ProcessRunner.Result result) throws IOException {
@@ -116,6 +131,7 @@ final class RealDevices implements Devices {
           Optional<BlockDevices.Device> device = disks.find(letter);
           List<String> left = device.isPresent() ? mountsOf(device.get()) : List.of();
           ok(namespaces.script(Namespaces.VM, operation, "hide", letter));
+          instances.hide(letter, operation);
           if (left.isEmpty()) {
             disks.detach(letter, operation);
           } else {
@@ -147,6 +163,9 @@ final class RealDevices implements Devices {
     }
     List<String> places = new ArrayList<>();
     for (String name : namespaces.running()) {
+      if (name.equals(Guard.NAME)) {
+        continue;
+      }
       boolean vm = name.equals(Namespaces.VM);
       MountTable table = MountTable.read(namespaces.proc(name).resolve("mountinfo"));
       for (String number : numbers) {
@@ -208,12 +227,21 @@ final class RealDevices implements Devices {
 
   @Override
   public void startInstance(String name, String letter) throws WslFailure {
-    boolean up =
-        Operation.quiet(
-            "start " + name, operation -> namespaces.startInstance(name, letter, operation));
-    if (!up) {
-      throw new WslFailure("Wsl/Service/CreateInstance/WSL_E_DISK_CORRUPTED");
+    Instances.Start start =
+        Operation.quiet("start " + name, operation -> instances.start(name, letter, operation));
+    switch (start) {
+      case UP -> {}
+      case CORRUPT -> throw new WslFailure("Wsl/Service/CreateInstance/WSL_E_DISK_CORRUPTED");
+      case DEAD -> {
+        action("end " + name, operation -> instances.stop(name, Ending.KILLED, operation));
+        throw new WslFailure("Wsl/Service/CreateInstance/E_UNEXPECTED");
+      }
     }
+  }
+
+  @Override
+  public boolean runs(String instance) throws IOException {
+    return namespaces.runs(instance);
   }
 
   @Override
@@ -234,7 +262,7 @@ final class RealDevices implements Devices {
     action(
         "use " + mountName,
         operation -> {
-          String holder = "user of " + mountName;
+          String holder = HOLDER + mountName;
           namespaces.kill(holder, operation);
           if (open) {
             namespaces.hold(holder, SHARE + mountName, operation);
@@ -243,18 +271,18 @@ final class RealDevices implements Devices {
   }
 
   @Override
-  public void stopInstance(String name, boolean unmounting) {
+  public void stopInstance(String name, Ending ending) {
     action(
         "end " + name,
         operation -> {
           if (!namespaces.runs(Namespaces.VM)) {
             return;
           }
-          if (unmounting) {
-            String where = namespaces.runs(name) ? name : Namespaces.VM;
-            namespaces.script(where, operation, "poweroff");
+          if (!name.equals(PEER)) {
+            instances.stop(name, ending, operation);
+          } else if (ending == Ending.UNMOUNTING) {
+            namespaces.script(Namespaces.VM, operation, "poweroff");
           }
-          namespaces.kill(name, operation);
         });
   }
 

@@ -47,11 +47,27 @@ public final class RealDisks {
   private final ProcessRunner processes = new ProcessRunner();
   private final Namespaces namespaces;
   private final BlockDevices disks;
+  private final Optional<Containers> containers;
+  private final Share share;
 
-  private RealDisks(Path folder) {
+  private RealDisks(Path folder) throws IOException {
     this.folder = folder;
     this.namespaces = new Namespaces(folder, processes);
     this.disks = new BlockDevices(processes, Ticker.system(), folder.resolve("disks"));
+    Path onHost = folder.resolve("share");
+    this.containers =
+        InstanceImage.read(usualImage(folder))
+            .map(image -> new Containers(folder, image, onHost, namespaces, disks, processes));
+    this.share = containers.isPresent() ? Share.on(onHost, processes) : Share.insideOnly(processes);
+  }
+
+  /** Is there if instances are containers. */
+  private static Path usualImage(Path folder) {
+    return folder.resolve("usual-image");
+  }
+
+  private Instances instances() {
+    return containers.<Instances>map(all -> all).orElseGet(() -> new PlainInstances(namespaces));
   }
 
   private static Path within(Path machine) {
@@ -91,16 +107,50 @@ public final class RealDisks {
         });
   }
 
-  /** Gives a machine real disks, before it is used for the first time. */
-  public static RealDisks create(Path machine) throws IOException {
+  /**
+   * What keeps instances of this image from being containers here, and disks from being real; empty
+   * if nothing does.
+   */
+  public static List<String> refusals(InstanceImage image) {
+    List<String> why = new ArrayList<>(refusals());
+    if (why.isEmpty()) {
+      Operation.quiet(
+              "look for what containers need",
+              operation -> Containers.refusal(image, new ProcessRunner(), operation))
+          .ifPresent(why::add);
+    }
+    return why;
+  }
+
+  /**
+   * Gives a machine real disks, before it is used for the first time.
+   *
+   * @param usual what its instances are made from, if they are containers
+   */
+  public static RealDisks create(Path machine, Optional<InstanceImage> usual) throws IOException {
     Path folder = Files.createDirectory(within(machine));
     Files.createDirectory(folder.resolve("disks"));
+    if (usual.isPresent()) {
+      usual.get().write(usualImage(folder));
+    }
     return new RealDisks(folder);
   }
 
   /** Those of a machine; empty if its disks are not real. */
-  public static Optional<RealDisks> of(Path machine) {
-    return Optional.of(within(machine)).filter(Files::isDirectory).map(RealDisks::new);
+  public static Optional<RealDisks> of(Path machine) throws IOException {
+    Path folder = within(machine);
+    return Files.isDirectory(folder) ? Optional.of(new RealDisks(folder)) : Optional.empty();
+  }
+
+  /**
+   * Gives an instance an image of its own, from its next start on.
+   *
+   * @throws IOException also if its instances are no containers
+   */
+  public void image(String instance, InstanceImage image) throws IOException {
+    containers
+        .orElseThrow(() -> new IOException("the instances of this machine are no containers"))
+        .image(instance, image);
   }
 
   /** Its devices. */
@@ -109,12 +159,13 @@ public final class RealDisks {
   }
 
   private RealDevices realDevices() {
-    return new RealDevices(namespaces, disks, new FileSystems(folder, disks, processes), processes);
+    FileSystems fileSystems = new FileSystems(folder, disks, processes);
+    return new RealDevices(namespaces, instances(), share, disks, fileSystems, processes);
   }
 
   /** The inside of its instances. */
   public Guests guests() {
-    return new RealGuests(namespaces);
+    return new RealGuests(instances());
   }
 
   /**
@@ -148,20 +199,30 @@ public final class RealDisks {
     Operation.quiet(
         "take the simulated machine away",
         operation -> {
-          for (String name : namespaces.running()) {
-            if (!name.equals(Guard.NAME)) {
-              namespaces.kill(name, operation);
-            }
-          }
-          for (String name : disks.names()) {
-            try {
-              disks.detach(name, operation);
-            } catch (StorageSdkException stuck) {
-              disks.tearOff(name, operation);
-            }
+          try {
+            instances().destroy(operation);
+          } finally {
+            // Also without an engine.
+            destroyTheRest(operation);
           }
           return Boolean.TRUE;
         });
+  }
+
+  private void destroyTheRest(Operation operation) throws IOException, InterruptedException {
+    for (String name : namespaces.running()) {
+      if (!name.equals(Guard.NAME)) {
+        namespaces.kill(name, operation);
+      }
+    }
+    share.tearOff(operation);
+    for (String name : disks.names()) {
+      try {
+        disks.detach(name, operation);
+      } catch (StorageSdkException stuck) {
+        disks.tearOff(name, operation);
+      }
+    }
   }
 
   /**
@@ -170,7 +231,8 @@ public final class RealDisks {
    */
   public static void main(String[] args) throws IOException {
     Path machine = Path.of(args[0]);
-    of(machine).ifPresent(RealDisks::destroy);
+    Optional<RealDisks> disks = of(machine);
+    disks.ifPresent(RealDisks::destroy);
     ScratchDirectory.adopt(Objects.requireNonNull(machine.getParent())).close();
   }
 }

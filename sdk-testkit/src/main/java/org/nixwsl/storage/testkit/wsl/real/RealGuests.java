@@ -12,15 +12,16 @@ import org.nixwsl.storage.testkit.wsl.model.Guests;
  * caller is gone reads the end of its input, and lives on if it wants to.
  */
 final class RealGuests implements Guests {
+  private static final String ENV = "/usr/bin/env";
   private static final int NOT_FOUND = 127;
 
   /** Parts the process of a client from what is its own. */
   private static final String PARTED = "/";
 
-  private final Namespaces namespaces;
+  private final Instances instances;
 
-  RealGuests(Namespaces namespaces) {
-    this.namespaces = namespaces;
+  RealGuests(Instances instances) {
+    this.instances = instances;
   }
 
   @Override
@@ -28,7 +29,7 @@ final class RealGuests implements Guests {
     List<String> program =
         new ArrayList<>(
             List.of(
-                "env",
+                ENV,
                 "--ignore-environment",
                 "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                 "HOME=/root",
@@ -37,9 +38,9 @@ final class RealGuests implements Guests {
                 "TERM=dumb",
                 "WSL_DISTRO_NAME=" + instance));
     program.addAll(argv);
-    HeldLine complaint = new HeldLine("env: '" + argv.get(0) + "': ", streams.err());
+    HeldLine complaint = new HeldLine(ENV + ": '" + argv.get(0) + "': ", streams.err());
     RunningProcess running =
-        namespaces.start(instance, program, new Streams(streams.in(), streams.out(), complaint));
+        instances.program(instance, program, new Streams(streams.in(), streams.out(), complaint));
     return new Program() {
       @Override
       public int await() throws IOException, InterruptedException {

@@ -1,7 +1,16 @@
-# vm ROOT: the first process of the virtual machine, in namespaces of its own. It sees the programs
-# of the host, read-only, and keeps no mount of the host in use.
+# vm ROOT SHARE: the first process of the virtual machine, in namespaces of its own. It sees the
+# programs of the host, read-only, and keeps no mount of the host in use, but for SHARE if there is
+# one: its share is then that of the host.
 set -eu
-root=$1
+root=$1 share=$2
+if [ -n "$share" ]; then
+  # What is mounted here from now on must not appear on the host.
+  while read -r id parent number where point options rest; do
+    case "$options $rest" in
+      *" shared:"*) [ "$point" = "$share" ] || mount --make-private "$(printf '%b' "$point")" ;;
+    esac
+  done < /proc/self/mountinfo
+fi
 mount -t tmpfs -o mode=755 vm "$root"
 cd "$root"
 for top in bin sbin lib lib32 lib64 libx32 usr etc; do
@@ -25,8 +34,12 @@ mount -t tmpfs -o mode=755 disks sys/block
 mount -t tmpfs -o mode=755 disks sys/class/block
 mount -t proc proc proc
 # One share for all: what is mounted below it in one instance is mounted in all of them.
-mount -t tmpfs -o mode=755 none mnt/wsl
-mount --make-shared mnt/wsl
+if [ -n "$share" ]; then
+  mount --bind "$share" mnt/wsl
+else
+  mount -t tmpfs -o mode=755 none mnt/wsl
+  mount --make-shared mnt/wsl
+fi
 pivot_root . old
 cd /
 umount -l /old

@@ -107,6 +107,15 @@ class SimulatedWslContractTest {
     }
   }
 
+  /** Two minutes. */
+  @Nested
+  @Tag("long")
+  class NewestInContainers extends OfRelease {
+    NewestInContainers() {
+      super(WslRelease.V2_9, false, SimulatedWsl.withContainers(), "ext2");
+    }
+  }
+
   private static void needsAShell() {
     assumeTrue(Files.isExecutable(Path.of("/bin/sh")), "skipped: sh is missing");
   }

@@ -2,12 +2,8 @@ package org.nixwsl.storage.testkit.wsl.real;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.IOException;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -114,7 +110,7 @@ class RealDisksTest {
     Path gone = wsl.inVm("");
     wsl.change(machine -> machine.crash());
     assertThat(gone.resolve("proc")).doesNotExist();
-    assertThat(loopsOf(wsl.folder())).isEmpty();
+    assertThat(Leftovers.loopsOf(wsl.folder())).isEmpty();
     mount();
     assertThat(wsl.inVm("/mnt/wsl/s/file")).hasContent("safe\n");
   }
@@ -133,64 +129,15 @@ class RealDisksTest {
     Path disks = wsl.folder().resolve("machine").resolve("real").resolve("disks");
     BlockDevices devices = new BlockDevices(new ProcessRunner(), Ticker.system(), disks);
     Operation.quiet("test", operation -> devices.attach(other, "sdz", operation));
-    assertThat(loopsOf(wsl.folder())).hasSize(2);
+    assertThat(Leftovers.loopsOf(wsl.folder())).hasSize(2);
     assertThat(wsl.call("--mount", other.toString(), "--vhd", "--name", "o").exit()).isZero();
-    assertThat(loopsOf(wsl.folder())).hasSize(2);
+    assertThat(Leftovers.loopsOf(wsl.folder())).hasSize(2);
     assertThat(devices.find("sdz")).isEmpty();
   }
 
   @Test
   void nothingIsLeftOfAMachineWhoseProcessIsKilled() throws Exception {
-    ProcessRunner.Result killed =
-        run(
-            Command.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-cp",
-                System.getProperty("java.class.path"),
-                KilledMachine.class.getName()));
-    assertThat(killed.exitCode()).as(killed.allText()).isEqualTo(KilledMachine.KILLED);
-    String[] printed = killed.text().strip().split(" ", -1);
-    assertThat(printed).as(killed.allText()).hasSize(2).endsWith("00");
-    Path folder = Path.of(printed[0]);
-    boolean cleaned =
-        Operation.quiet(
-            "test",
-            operation ->
-                operation.await(
-                    "the guard",
-                    Duration.ofMinutes(1),
-                    () -> Files.notExists(folder) && processesOf(folder).isEmpty()));
-    assertThat(cleaned).as("%s %s", folder, processesOf(folder)).isTrue();
-    assertThat(loopsOf(folder)).isEmpty();
-    assertThat(Files.readString(Path.of("/proc/self/mountinfo"))).doesNotContain(printed[0]);
-  }
-
-  private static List<String> loopsOf(Path folder) throws IOException {
-    return having("/sys/block", "loop*", "loop/backing_file", folder);
-  }
-
-  private static List<String> processesOf(Path folder) throws IOException {
-    return having("/proc", "[0-9]*", "cmdline", folder);
-  }
-
-  /** The directories in which a file has the name of a folder in it. */
-  private static List<String> having(String where, String glob, String file, Path folder)
-      throws IOException {
-    List<String> found = new ArrayList<>();
-    try (DirectoryStream<Path> all = Files.newDirectoryStream(Path.of(where), glob)) {
-      for (Path one : all) {
-        String text;
-        try {
-          text = Files.readString(one.resolve(file));
-        } catch (IOException gone) {
-          continue;
-        }
-        if (text.contains(folder.toString())) {
-          found.add(one + ": " + text.replace('\0', ' '));
-        }
-      }
-    }
-    return found;
+    Leftovers.expectNoneAfterKilling(KilledMachine.PLAIN);
   }
 
   private static ProcessRunner.Result run(Command command) {
