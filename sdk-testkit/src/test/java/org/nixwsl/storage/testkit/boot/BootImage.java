@@ -16,6 +16,7 @@ import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.testkit.ScratchDirectory;
 import org.nixwsl.storage.testkit.container.NixContainer;
+import org.nixwsl.storage.testkit.nixos.MiniNixos;
 import org.testcontainers.containers.Container.ExecResult;
 
 /**
@@ -49,12 +50,10 @@ final class BootImage implements AutoCloseable {
   private void prepare() throws Exception {
     render("main", "nix-storage.nix");
     render("peer", "nix-storage-peer.nix");
-    Files.copy(
-        Path.of("../sdk-core/src/test/resources/org/nixwsl/storage/core/nixconf/stub.nix"),
-        work.path().resolve("stub.nix"));
-    for (String name : new String[] {"mini-nixos.nix", "prepare.sh"}) {
-      Files.writeString(work.path().resolve(name), resource(name));
+    for (String name : new String[] {"mini-nixos.nix", "stub.nix"}) {
+      Files.writeString(work.path().resolve(name), MiniNixos.text(name));
     }
+    Files.writeString(work.path().resolve("prepare.sh"), resource("prepare.sh"));
     try (NixContainer builder = new NixContainer().sharing(work.path(), "/image")) {
       builder.start();
       ExecResult built = builder.execInContainer("bash", "/image/prepare.sh");

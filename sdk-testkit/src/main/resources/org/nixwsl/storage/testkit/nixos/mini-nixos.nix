@@ -1,7 +1,7 @@
 # As much of NixOS and of NixOS-WSL as a boot needs, around the rendered module, built by Nix itself:
 # systems with an activation script, units, a systemd, and a stand-in for NixOS-WSL's shim. All that
 # a system runs before systemd lies in its own closure, so that it is missed where the closure is.
-{ name, module ? ./nix-storage.nix, withModule ? true, broken ? false }:
+{ name, module ? ./nix-storage.nix, withModule ? true, broken ? false, rebuild ? null }:
 let
   build = name: script: attrs: derivation ({
     inherit name script;
@@ -67,7 +67,9 @@ let
     + builtins.concatStringsSep "\n" (map (step: steps.${step}) (builtins.filter (step: step < "etc") (builtins.attrNames steps)))
     + "\n" + links
     + builtins.concatStringsSep "\n" (map (step: steps.${step}) (builtins.filter (step: step > "etc") (builtins.attrNames steps)))
+    + (if withModule && rebuild != null then wslConf else "")
     + "\nln -sfn $systemConfig /run/current-system\n";
+  wslConf = "\nprintf '[boot]\\ninitTimeout=${toString rendered.wsl.wslConf.boot.initTimeout}\\n' > /etc/wsl.conf\n";
   lines = section: attrs: "[${section}]\n" + builtins.concatStringsSep "" (builtins.concatLists (map
     (key: map (value: "${key}=${if value == true then "yes" else toString value}\n") (if builtins.isList attrs.${key} then attrs.${key} else [ attrs.${key} ]))
     (builtins.attrNames attrs)));
@@ -80,6 +82,11 @@ build "nixos-system-${name}" ''
   printf %s "''${switch//@out@/$out}" > $out/bin/switch-to-configuration
   chmod 755 $out/activate $out/bin/switch-to-configuration
   ln -s ${systemd} $out/systemd
+  if [ -n "$rebuild" ]; then
+    mkdir -p $out/sw/bin
+    printf %s "$rebuild" > $out/sw/bin/nixos-rebuild
+    chmod 755 $out/sw/bin/nixos-rebuild
+  fi
   if [ -n "$command" ]; then ln -s $command/bin/nix-storage $out/bin/nix-storage; fi
   if [ -n "$daemon" ]; then
     for kind in service socket; do
@@ -91,6 +98,7 @@ build "nixos-system-${name}" ''
   eval "$extra"
 '' {
   inherit activate;
+  rebuild = if rebuild == null then "" else builtins.readFile rebuild;
   switch = ''
     #!${bash}/bin/bash
     PATH=${tools}/bin:/usr/bin:/bin

@@ -1,0 +1,3 @@
+/** Instances like NixOS. */
+@org.jspecify.annotations.NullMarked
+package org.nixwsl.storage.testkit.nixos;
