@@ -22,7 +22,8 @@ import org.nixwsl.storage.mount.SharedStorage;
  *
  * <p>A store that the machine itself runs on under systemd is frozen from the last look at it to
  * the commit ({@code docs/freeze.md}): no daemon of Nix, and {@code /nix} read-only. After the
- * commit it stays so until the instance is restarted or the move taken back.
+ * commit it stays so until the instance is restarted or the move taken back, if the request names a
+ * configuration; else the store is in use again at once.
  */
 public interface StoreMigrator {
   /**
@@ -43,6 +44,10 @@ public interface StoreMigrator {
    * @throws org.nixwsl.storage.error.ConflictException {@code PLAN_REFUSED}, {@code STORE_IN_USE},
    *     {@code STORE_CHANGED}, {@code TARGET_NOT_EMPTY}, {@code OTHER_OWNER}, {@code MOVE_RUNNING},
    *     {@code MOVE_UNFINISHED} if another move of this instance was not brought to its end
+   * @throws org.nixwsl.storage.error.CommandException {@code SWITCH_FAILED} with what {@code
+   *     nixos-rebuild} printed
+   * @throws org.nixwsl.storage.error.EnvironmentException {@code RESTART_FAILED} if the instance
+   *     did not come up on the storage: it goes on with the old store then
    * @throws org.nixwsl.storage.error.IntegrityException {@code SOURCE_DAMAGED} or {@code
    *     TARGET_DAMAGED}, with the paths; the target is not committed then
    * @throws org.nixwsl.storage.error.OperationCancelledException if it was cancelled
@@ -91,11 +96,13 @@ public interface StoreMigrator {
   }
 
   /**
-   * Takes a move back, finished or not: the id, the arming, the configuration, the directory on the
-   * storage, which goes to the storage's trash, and the attachment that the move had made. A disk
-   * that the move had made is deleted if nothing is on it: no directory of an instance, no owner in
-   * the register, nothing in the trash. Nothing that was once a store is deleted. A rollback that
-   * was cut short is brought to its end by calling it again.
+   * Takes a move back, finished or not: the id, the arming, the configuration and the switch to it,
+   * the task at logon, the directory on the storage, which goes to the storage's trash, and the
+   * attachment that the move had made. An instance that runs from the directory is restarted, where
+   * that can be done from here, and has to come up on its root disk. A disk that the move had made
+   * is deleted if nothing is on it: no directory of an instance, no owner in the register, nothing
+   * in the trash. Nothing that was once a store is deleted. A rollback that was cut short is
+   * brought to its end by calling it again.
    *
    * @throws org.nixwsl.storage.error.ConflictException {@code MOVE_NOT_FOUND}; {@code STORAGE_BUSY}
    *     if an instance runs from the directory; {@code CHANGED_SINCE_COMMIT} if the directory holds

@@ -118,6 +118,10 @@ public enum ErrorCode {
   CONFIG_INVALID,
   /** Someone changed the configuration while it was worked on. */
   CONFIG_CHANGED,
+  /** The instance could not be switched to its configuration, or not back. */
+  SWITCH_FAILED,
+  /** The instance did not come up on the store that it was restarted for. */
+  RESTART_FAILED,
 
   /** wsl.exe is not there, or too old. */
   WSL_NOT_AVAILABLE,

@@ -1,8 +1,10 @@
 package org.nixwsl.storage.migrate;
 
 import java.time.Duration;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.mount.InstanceName;
@@ -31,6 +33,29 @@ public record MigrationReport(
   /** Copies the list. */
   public MigrationReport {
     stages = List.copyOf(stages);
+  }
+
+  /**
+   * How long the old store stood still for the last part of the copy, from the freeze to the
+   * commit, as far as this call did it; empty where no store had to be frozen.
+   */
+  public Optional<Duration> downtime() {
+    return sum(Stage.FREEZE, EnumSet.of(Stage.FREEZE, Stage.STATE, Stage.PROVE, Stage.COMMIT));
+  }
+
+  /** How long the restart of the instance took; empty where it was not restarted by this call. */
+  public Optional<Duration> restartTime() {
+    return sum(Stage.RESTART, EnumSet.of(Stage.RESTART));
+  }
+
+  /** The time of these stages, if one of them was run. */
+  private Optional<Duration> sum(Stage needed, Set<Stage> wanted) {
+    return stages.stream().noneMatch(time -> time.stage() == needed)
+        ? Optional.empty()
+        : stages.stream()
+            .filter(time -> wanted.contains(time.stage()))
+            .map(StageTime::duration)
+            .reduce(Duration::plus);
   }
 
   /**

@@ -1,6 +1,7 @@
 package org.nixwsl.storage.migrate;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import org.immutables.value.Value;
@@ -34,10 +35,46 @@ public interface MigrationRequest {
    * Where {@code configuration.nix} or {@code flake.nix} of the instance is, such as {@code
    * /etc/nixos}. With it the NixOS module is written there and imported, as by {@link
    * org.nixwsl.storage.NixConfigWriter#write}, and the commit writes {@code nix-storage.armed} into
-   * the directory above, which lets the next boot with that module take the storage. Nothing is
-   * switched or built. Without it the configuration is not touched.
+   * the directory above, which lets the next boot with that module take the storage. Without it the
+   * configuration is not touched.
    */
   Optional<Path> configDirectory();
+
+  /**
+   * The name of the instance as WSL knows it; the name of its directory when not said. On Linux the
+   * instance is the one that this runs in.
+   */
+  Optional<String> distribution();
+
+  /**
+   * Whether the instance is switched to its configuration after the module was written: {@code
+   * nixos-rebuild switch} inside of it, which builds. Not done when not said. Needs {@link
+   * #configDirectory}. A restart of the instance before the commit still boots as before.
+   */
+  @Value.Default
+  default boolean switchSystem() {
+    return false;
+  }
+
+  /**
+   * Whether the instance is restarted after the commit, so that it runs from the storage, which is
+   * proven; not done when not said. An instance that does not come up on the storage goes on with
+   * the old store, and the call fails with {@code RESTART_FAILED}. Needs {@link #configDirectory},
+   * and a platform from which instances can be restarted, which is Windows.
+   */
+  @Value.Default
+  default boolean restart() {
+    return false;
+  }
+
+  /**
+   * The program with its arguments that mounts the storage after a restart of Windows, as for
+   * {@link org.nixwsl.storage.mount.Persistence#install}: it is installed as a task that runs at
+   * each logon, before the old store is frozen. None is installed when not said, where a task of
+   * the storage is there already, for a storage that is no VHDX file, and on platforms without such
+   * tasks.
+   */
+  List<String> logonCommand();
 
   /** Whether the storage is unmounted and detached at the end; it stays mounted when not said. */
   @Value.Default
@@ -45,9 +82,16 @@ public interface MigrationRequest {
     return false;
   }
 
-  /** Refuses a thread count that makes no sense. */
+  /** Refuses a thread count that makes no sense, and what cannot be asked for together. */
   @Value.Check
   default void check() {
+    if (configDirectory().isEmpty() && (switchSystem() || restart())) {
+      throw new IllegalArgumentException("switchSystem and restart need a configDirectory");
+    }
+    if (restart() && detachAtEnd()) {
+      throw new IllegalArgumentException(
+          "restart and detachAtEnd exclude each other: the instance runs from the storage then");
+    }
     if (threads().isPresent() && (threads().getAsInt() < 1 || threads().getAsInt() > 1024)) {
       throw new IllegalArgumentException(
           "threads must be from 1 to 1024, not " + threads().getAsInt());

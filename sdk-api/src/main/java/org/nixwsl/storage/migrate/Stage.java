@@ -12,11 +12,15 @@ public enum Stage {
   ATTACH,
   /** Writes the NixOS module and its import; switches nothing. */
   CONFIG,
+  /** Switches the instance to the configuration with the module, when that was asked for. */
+  SWITCH,
   /** Copies all store paths, hashing what is read. */
   COPY,
+  /** Installs what attaches the disk again after a restart of the host. */
+  PERSIST,
   /**
-   * Makes the store that is moved stand still; after the commit until the instance is restarted or
-   * the move taken back.
+   * Makes the store that is moved stand still until the commit; where that arms the instance, until
+   * the instance is restarted or the move taken back.
    */
   FREEZE,
   /** Copies profiles, roots and logs, then the database. */
@@ -25,6 +29,8 @@ public enum Stage {
   PROVE,
   /** Writes the id file: from here on the target is the store. */
   COMMIT,
+  /** Restarts the instance, so that it runs from the storage, when that was asked for. */
+  RESTART,
   /** Detaches what the operation attached, when that was asked for. */
   DETACH,
   /** Removes what lies in the trash of the storage. */

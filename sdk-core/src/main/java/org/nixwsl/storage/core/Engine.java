@@ -88,6 +88,7 @@ final class Engine implements StorageSdk {
             platform().storageTree(processes),
             platform().stillness(processes, ticker),
             configWriter,
+            platform().instances(processes, ticker),
             ticker,
             SideEffects.direct()));
   }

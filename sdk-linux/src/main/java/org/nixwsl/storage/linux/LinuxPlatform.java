@@ -3,7 +3,9 @@ package org.nixwsl.storage.linux;
 import java.util.Optional;
 import org.nixwsl.storage.StoreVerifier;
 import org.nixwsl.storage.WslMounter;
+import org.nixwsl.storage.core.platform.InstanceControl;
 import org.nixwsl.storage.core.platform.InstanceShell;
+import org.nixwsl.storage.core.platform.Instances;
 import org.nixwsl.storage.core.platform.Platform;
 import org.nixwsl.storage.core.platform.Stillness;
 import org.nixwsl.storage.core.platform.StorageTree;
@@ -65,5 +67,21 @@ public final class LinuxPlatform implements Platform {
   @Override
   public Stillness stillness(ProcessRunner processes, Ticker ticker) {
     return new LinuxStillness(new LinuxFreezer(processes, ticker));
+  }
+
+  @Override
+  public Instances instances(ProcessRunner processes, Ticker ticker) {
+    return new Instances() {
+      @Override
+      public InstanceShell shell(String name) {
+        return new LocalShell(processes);
+      }
+
+      /** A machine that stopped itself could not start itself again. */
+      @Override
+      public Optional<InstanceControl> control(String name) {
+        return Optional.empty();
+      }
+    };
   }
 }

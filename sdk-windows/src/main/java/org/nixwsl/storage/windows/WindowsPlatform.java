@@ -7,7 +7,9 @@ import java.util.Optional;
 import java.util.function.Function;
 import org.nixwsl.storage.StoreVerifier;
 import org.nixwsl.storage.WslMounter;
+import org.nixwsl.storage.core.platform.InstanceControl;
 import org.nixwsl.storage.core.platform.InstanceShell;
+import org.nixwsl.storage.core.platform.Instances;
 import org.nixwsl.storage.core.platform.Platform;
 import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.platform.StoreHost;
@@ -17,6 +19,7 @@ import org.nixwsl.storage.core.vhdx.VhdxEngine;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.windows.guest.WslInstanceControl;
 import org.nixwsl.storage.windows.guest.WslInstanceShell;
 import org.nixwsl.storage.windows.task.LogonTasks;
 import org.nixwsl.storage.windows.wsl.WslExe;
@@ -99,6 +102,22 @@ public final class WindowsPlatform implements Platform {
                         ErrorCode.UNSUPPORTED_PLATFORM,
                         "Windows does not boot through the module; an instance of WSL does.",
                         "Name the instance."))));
+  }
+
+  @Override
+  public Instances instances(ProcessRunner processes, Ticker ticker) {
+    WslExe exe = new WslExe(wsl.apply(processes));
+    return new Instances() {
+      @Override
+      public InstanceShell shell(String name) {
+        return new WslInstanceShell(exe, name);
+      }
+
+      @Override
+      public Optional<InstanceControl> control(String name) {
+        return Optional.of(new WslInstanceControl(exe, name));
+      }
+    };
   }
 
   @Override

@@ -2,6 +2,7 @@ package org.nixwsl.storage.examples.nixwsl;
 
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -63,16 +64,43 @@ final class MigrateCommand {
         names = "--config-dir",
         paramLabel = "DIR",
         description =
-            "Where configuration.nix or flake.nix is: write the NixOS module there and import it;"
-                + " nothing is switched. Not touched when not given.")
+            "Where configuration.nix or flake.nix is: write the NixOS module there and import it."
+                + " Not touched when not given.")
     private @Nullable Path configDirectory;
+
+    @Option(
+        names = "--distribution",
+        paramLabel = "NAME",
+        description = "The instance as WSL knows it; the name of its directory when not given.")
+    private @Nullable String distribution;
+
+    @Option(
+        names = "--switch",
+        description =
+            "Switch the instance to the configuration with the module (nixos-rebuild switch). Needs"
+                + " --config-dir.")
+    private boolean switchSystem;
+
+    @Option(
+        names = "--restart",
+        description =
+            "Restart the instance after the commit and prove that it runs from the storage. From"
+                + " Windows only; needs --config-dir.")
+    private boolean restart;
+
+    @Option(
+        names = "--no-logon-task",
+        description =
+            "Install no task that attaches the disk after a restart of Windows.")
+    private boolean noLogonTask;
 
     @Option(names = "--detach", description = "Unmount and detach the disk at the end.")
     private boolean detach;
 
     RequestOptions() {}
 
-    private MigrationRequest request(StorageOptions storage) {
+    private MigrationRequest request(StorageSdk sdk, StorageOptions storage) {
+      boolean task = !noLogonTask && storage.isFile() && PersistCommand.possible(sdk);
       return MigrationRequest.builder()
           .source(StoreCommand.storeAt(Objects.requireNonNull(source)))
           .instance(Objects.requireNonNull(instance))
@@ -80,6 +108,10 @@ final class MigrateCommand {
           .createDisk(Optional.ofNullable(size).map(DiskSpec::ofSize))
           .threads(StoreCommand.threads(threads))
           .configDirectory(Optional.ofNullable(configDirectory).map(Path::toAbsolutePath))
+          .distribution(Optional.ofNullable(distribution))
+          .switchSystem(switchSystem)
+          .restart(restart)
+          .addAllLogonCommand(task ? PersistCommand.command(storage.storage()) : List.of())
           .detachAtEnd(detach)
           .build();
     }
@@ -92,7 +124,7 @@ final class MigrateCommand {
               + " refuse.")
   int plan(@Mixin RequestOptions options, @Mixin StorageOptions storage, @Mixin Output output) {
     try (StorageSdk sdk = StorageSdk.open()) {
-      MigrationPlan plan = sdk.migrator().plan(options.request(storage), output.following());
+      MigrationPlan plan = sdk.migrator().plan(options.request(sdk, storage), output.following());
       output.print(json(plan), out -> print(out, plan));
       return plan.runnable() ? NixWsl.OK : NixWsl.FINDINGS;
     }
@@ -101,7 +133,7 @@ final class MigrateCommand {
   @Command(name = "run", description = "Move the store. The source is read and never changed.")
   int run(@Mixin RequestOptions options, @Mixin StorageOptions storage, @Mixin Output output) {
     try (StorageSdk sdk = StorageSdk.open()) {
-      MigrationPlan plan = sdk.migrator().plan(options.request(storage), output.following());
+      MigrationPlan plan = sdk.migrator().plan(options.request(sdk, storage), output.following());
       MigrationReport report = sdk.migrator().run(plan, output.following());
       output.print(json(report), out -> print(out, report));
       return NixWsl.OK;
@@ -181,6 +213,8 @@ final class MigrateCommand {
                             "durationMillis",
                             s.duration().toMillis()))
                 .toList());
+    report.downtime().ifPresent(time -> json.put("downtimeMillis", time.toMillis()));
+    report.restartTime().ifPresent(time -> json.put("restartMillis", time.toMillis()));
     report.storage().fileSystemUuid().ifPresent(u -> json.put("fileSystemUuid", u.toString()));
     report.diskFileSize().ifPresent(size -> json.put("diskFileSize", size.bytes()));
     return json;
@@ -218,5 +252,11 @@ final class MigrateCommand {
     out.printf("storage id %s%n", report.storageId());
     out.printf("now in     %s%n", report.storage().instanceDirectory(report.instance()));
     report.diskFileSize().ifPresent(size -> out.printf("disk file  %s%n", size));
+    report
+        .downtime()
+        .ifPresent(time -> out.printf("the old store stood still for %s%n", Output.time(time)));
+    report
+        .restartTime()
+        .ifPresent(time -> out.printf("the instance was restarted in %s%n", Output.time(time)));
   }
 }

@@ -9,6 +9,8 @@ import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.StorageSdk;
+import org.nixwsl.storage.error.EnvironmentException;
+import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.mount.MountName;
 import org.nixwsl.storage.mount.Persistence;
 import org.nixwsl.storage.mount.SharedStorage;
@@ -41,9 +43,10 @@ final class PersistCommand {
   int install(@Mixin StorageOptions storage, @Mixin Output output) {
     try (StorageSdk sdk = StorageSdk.open()) {
       SharedStorage wanted = storage.storage();
-      List<String> command = new ArrayList<>(thisProgram());
-      command.addAll(ensure(wanted));
-      show(Optional.of(sdk.mounter().persistence().install(wanted.mountName(), command)), output);
+      show(
+          Optional.of(
+              sdk.mounter().persistence().install(wanted.mountName(), command(wanted))),
+          output);
       return NixWsl.OK;
     }
   }
@@ -95,6 +98,26 @@ final class PersistCommand {
                                 + (t.enabled() ? "" : "  (switched off)")
                                 + (t.asUser() ? "" : "  (not as the user, or elevated)"))
                     .orElse("not installed")));
+  }
+
+  /** Whether this platform has such tasks. */
+  static boolean possible(StorageSdk sdk) {
+    try {
+      sdk.mounter().persistence();
+      return true;
+    } catch (EnvironmentException e) {
+      if (e.code() == ErrorCode.UNSUPPORTED_PLATFORM) {
+        return false;
+      }
+      throw e;
+    }
+  }
+
+  /** What the task of a storage runs. */
+  static List<String> command(SharedStorage storage) {
+    List<String> command = new ArrayList<>(thisProgram());
+    command.addAll(ensure(storage));
+    return command;
   }
 
   private static List<String> ensure(SharedStorage storage) {

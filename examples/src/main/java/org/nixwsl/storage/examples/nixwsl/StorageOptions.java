@@ -64,6 +64,11 @@ final class StorageOptions {
     }
   }
 
+  /** Whether it is a file of Windows, which a restart detaches and a task can attach again. */
+  boolean isFile() {
+    return Objects.requireNonNull(where).disk != null;
+  }
+
   /** The storage that was named. */
   SharedStorage storage() {
     return SharedStorage.builder()

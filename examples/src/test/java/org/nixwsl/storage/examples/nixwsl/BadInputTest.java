@@ -191,6 +191,20 @@ class BadInputTest {
         folder.resolve("none.vhdx"));
   }
 
+  /** On Linux, where this runs, an instance cannot be restarted from outside. */
+  @Test
+  void aRestartFromInsideAndASwitchWithoutNixosAreRefused() throws IOException {
+    assumeTrue(Files.notExists(Path.of("/run/current-system")), "skipped: this is a NixOS");
+    StoreFixture store = fixture("source");
+    Object[] move = {
+      "migrate", "run", "--source", store.root(), "--instance", "x", "--config-dir", folder,
+      "--disk", folder.resolve("none.vhdx"), "--size", "1G", "--restart"
+    };
+    refused("UNSUPPORTED_PLATFORM", move);
+    move[move.length - 1] = "--switch";
+    refused("TOOL_MISSING", move);
+  }
+
   @Test
   void whoIsNotRootIsTold() throws Exception {
     assumeRoot();

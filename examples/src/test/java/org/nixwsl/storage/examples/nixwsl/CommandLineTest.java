@@ -32,6 +32,12 @@ class CommandLineTest {
         .isEqualTo(NixWsl.USAGE);
     assertThat(Cli.run("store", "verify", "/", "--threads", "0").exitCode())
         .isEqualTo(NixWsl.USAGE);
+    for (String withoutConfiguration : List.of("--switch", "--restart")) {
+      Cli plan =
+          Cli.run("migrate", "plan", "--instance", "x", "--directory", "/", withoutConfiguration);
+      assertThat(plan.exitCode()).isEqualTo(NixWsl.USAGE);
+      assertThat(plan.err()).contains("configDirectory");
+    }
   }
 
   @Test

@@ -45,7 +45,19 @@ import org.nixwsl.storage.mount.SharedStorage;
 public final class MigrationEngine implements StoreMigrator {
   /** How the time of a move that is taken up is divided, about; what is done already takes none. */
   private static final Map<Stage, Double> WEIGHTS =
-      Map.of(Stage.PREFLIGHT, 1.0, Stage.COPY, 10.0, Stage.STATE, 1.0, Stage.PROVE, 6.0);
+      Map.of(
+          Stage.PREFLIGHT,
+          1.0,
+          Stage.SWITCH,
+          3.0,
+          Stage.COPY,
+          10.0,
+          Stage.STATE,
+          1.0,
+          Stage.PROVE,
+          6.0,
+          Stage.RESTART,
+          2.0);
 
   private final Machine machine;
   private final MigrationPlanner planner;
@@ -113,7 +125,7 @@ public final class MigrationEngine implements StoreMigrator {
         weights(plan),
         operation -> {
           StageTimes stages = new StageTimes(operation);
-          boolean takenUp = unfinished(request.storage(), request.instance());
+          Optional<JournalState> takenUp = unfinished(request.storage(), request.instance());
           preflight(what, request, takenUp, stages, operation);
           try (MovePlace place = MovePlace.open(request.storage(), operation);
               StageJournal journal = takeUpOrBegin(place, request)) {
@@ -140,7 +152,7 @@ public final class MigrationEngine implements StoreMigrator {
             requireForward(state);
             // A target that may be committed is no target any more: it is looked at instead.
             if (state.of(Stage.COMMIT) == JournalState.Progress.UNTOUCHED) {
-              preflight(what, request, true, stages, operation);
+              preflight(what, request, Optional.of(state), stages, operation);
             }
             return move(
                 what, request, request.detachAtEnd(), journal, place, stages, operation, options);
@@ -165,10 +177,10 @@ public final class MigrationEngine implements StoreMigrator {
                       machine,
                       requireOf(journal.state(), request.storage(), instance),
                       journal,
+                      () -> place.others(instance),
                       operation,
                       silent(options))) {
-            return new MoveRollback(attempt, machine.tree(), request.discardChangesSince())
-                .rollBack();
+            return new MoveRollback(attempt, machine, request.discardChangesSince()).rollBack();
           }
         });
   }
@@ -216,7 +228,14 @@ public final class MigrationEngine implements StoreMigrator {
       Operation operation,
       RunOptions options)
       throws IOException, InterruptedException {
-    try (Attempt attempt = new Attempt(machine, request, journal, operation, silent(options))) {
+    try (Attempt attempt =
+        new Attempt(
+            machine,
+            request,
+            journal,
+            () -> place.others(request.instance()),
+            operation,
+            silent(options))) {
       MoveRun run = new MoveRun(attempt, stages, machine, detach);
       try {
         return operation.translating(what, run::move);
@@ -239,7 +258,7 @@ public final class MigrationEngine implements StoreMigrator {
   private void preflight(
       String what,
       MigrationRequest request,
-      boolean takenUp,
+      Optional<JournalState> takenUp,
       StageTimes stages,
       Operation operation) {
     try {
@@ -251,9 +270,13 @@ public final class MigrationEngine implements StoreMigrator {
                   progress -> {
                     List<Problem> refusals =
                         new ArrayList<>(planner.plan(request, operation).refusals());
-                    if (takenUp) {
+                    if (takenUp.isPresent()) {
                       // Half attached by the attempt of before: the mounter puts that in order.
                       refusals.removeIf(p -> p.code() == ErrorCode.VHDX_IN_USE);
+                    }
+                    if (takenUp.filter(MigrationEngine::finishedBefore).isPresent()) {
+                      // The copy is its own, and is looked at again when it is brought up to date.
+                      refusals.removeIf(p -> p.code() == ErrorCode.TARGET_NOT_EMPTY);
                     }
                     Failures.refuse(refusals);
                     return refusals;
@@ -261,18 +284,25 @@ public final class MigrationEngine implements StoreMigrator {
     } catch (StorageSdkException e) {
       StateLeft left =
           e.stateLeft() == StateLeft.UNKNOWN ? StateLeft.UNKNOWN : StateLeft.NOTHING_CHANGED;
-      throw Failures.leaving(e, takenUp ? StateLeft.RESUMABLE : left, Optional.empty());
+      throw Failures.leaving(e, takenUp.isPresent() ? StateLeft.RESUMABLE : left, Optional.empty());
     }
   }
 
-  private boolean unfinished(SharedStorage storage, InstanceName instance) throws IOException {
+  /** Whether the move brought its copy to an end, and took back its commit. */
+  private static boolean finishedBefore(JournalState state) {
+    return state.of(Stage.STATE) != JournalState.Progress.UNTOUCHED
+        && state.of(Stage.COMMIT) == JournalState.Progress.UNTOUCHED;
+  }
+
+  /** The journal of a move that is to be taken up. */
+  private Optional<JournalState> unfinished(SharedStorage storage, InstanceName instance)
+      throws IOException {
     try {
       return StageJournal.read(MovePlace.journal(MovePlace.of(storage), instance))
-          .filter(state -> !state.untouched())
-          .isPresent();
+          .filter(state -> !state.untouched());
     } catch (EnvironmentException e) {
       if (e.code() == ErrorCode.UNSUPPORTED_PLATFORM) {
-        return false; // the plan says so too, with what else there is to say
+        return Optional.empty(); // the plan says so too, with what else there is to say
       }
       throw e;
     }
@@ -287,9 +317,7 @@ public final class MigrationEngine implements StoreMigrator {
       if (state.rollingBack()) {
         throw unfinished(state, "its rollback was begun and did not come to its end");
       }
-      boolean sameStore =
-          state.header().request().source().equals(request.source())
-              && state.header().request().configDirectory().equals(request.configDirectory());
+      boolean sameStore = sameMove(state.header().request(), request);
       // A plan that can be run although the move was committed: the storage is another one by now.
       if (state.untouched() || state.of(Stage.COMMIT) == JournalState.Progress.DONE) {
         machine
@@ -302,7 +330,7 @@ public final class MigrationEngine implements StoreMigrator {
             state,
             "it moves "
                 + PathBytes.printable(state.header().request().source().directory())
-                + ", or with another configuration");
+                + ", or is configured, switched or restarted otherwise");
       }
     }
     JournalHeader header =
@@ -312,6 +340,16 @@ public final class MigrationEngine implements StoreMigrator {
         .make(
             "begin the journal",
             () -> StageJournal.begin(place.journal(request.instance()), header));
+  }
+
+  /** Whether a move can be taken up by a request: the rest of it may differ. */
+  private static boolean sameMove(MigrationRequest begun, MigrationRequest now) {
+    return begun.source().equals(now.source())
+        && begun.configDirectory().equals(now.configDirectory())
+        && begun.distribution().equals(now.distribution())
+        && begun.switchSystem() == now.switchSystem()
+        && begun.restart() == now.restart()
+        && begun.logonCommand().isEmpty() == now.logonCommand().isEmpty();
   }
 
   private static void requireJournal(SharedStorage storage, InstanceName instance)

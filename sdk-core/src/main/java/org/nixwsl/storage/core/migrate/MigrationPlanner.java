@@ -14,7 +14,11 @@ import org.nixwsl.storage.VhdxManager;
 import org.nixwsl.storage.WslMounter;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.migrate.stage.CopyStep;
+import org.nixwsl.storage.core.migrate.stage.FreezeStep;
 import org.nixwsl.storage.core.migrate.stage.Machine;
+import org.nixwsl.storage.core.migrate.stage.PersistStep;
+import org.nixwsl.storage.core.migrate.stage.RestartStep;
+import org.nixwsl.storage.core.migrate.stage.SwitchStep;
 import org.nixwsl.storage.core.platform.StoreHost;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.disk.ByteSize;
@@ -38,6 +42,8 @@ final class MigrationPlanner {
   private static final long COPIED_BYTES_A_SECOND = 120_000_000;
   private static final long READ_BYTES_A_SECOND = 400_000_000;
   private static final long INODES_A_SECOND = 8_000;
+  private static final long SWITCH_SECONDS = 60;
+  private static final long RESTART_SECONDS = 20;
 
   private final VhdxManager vhdx;
   private final WslMounter mounter;
@@ -76,14 +82,45 @@ final class MigrationPlanner {
     if (request.storage().location() instanceof StorageLocation.VhdxFile disk) {
       volume(disk.file(), measure, found);
     }
+    boolean persists = persists(request, found);
+    instance(request, found, operation);
     return new MigrationPlan(
         request,
         measure.paths(),
         measure.inodes(),
         ByteSize.ofBytes(measure.diskBytes()),
-        steps(request, measure),
+        steps(request, measure, persists),
         found.refusals,
         found.notes);
+  }
+
+  /** Whether a task is installed; where one was asked for and cannot be, that is no refusal. */
+  private boolean persists(MigrationRequest request, Findings found) {
+    if (!PersistStep.wanted(request)) {
+      return false;
+    }
+    Optional<Problem> missing = PersistStep.missing(machine, request);
+    missing
+        .filter(problem -> problem.code() != ErrorCode.UNSUPPORTED_PLATFORM)
+        .ifPresent(
+            problem ->
+                found.notes.add(
+                    "No task will attach the disk after a restart of Windows: "
+                        + problem.message()));
+    return missing.isEmpty();
+  }
+
+  /** What is to be done with the instance itself, and cannot be. */
+  private void instance(MigrationRequest request, Findings found, Operation operation)
+      throws IOException, InterruptedException {
+    RestartStep.impossible(machine, request).ifPresent(found.refusals::add);
+    if (request.switchSystem()) {
+      try {
+        SwitchStep.requirePossible(machine, request, operation);
+      } catch (StorageSdkException e) {
+        found.add(e);
+      }
+    }
   }
 
   private StoreHost.Measure measure(MigrationRequest request, Findings found, Operation operation)
@@ -218,7 +255,8 @@ final class MigrationPlanner {
     }
   }
 
-  private List<Step> steps(MigrationRequest request, StoreHost.Measure measure) throws IOException {
+  private List<Step> steps(MigrationRequest request, StoreHost.Measure measure, boolean persists)
+      throws IOException {
     List<Step> steps = new ArrayList<>();
     long inodeSeconds = measure.inodes() / INODES_A_SECOND;
     steps.add(step(Stage.PREFLIGHT, "Look whether everything is as planned", inodeSeconds));
@@ -241,18 +279,32 @@ final class MigrationPlanner {
                         Stage.CONFIG,
                         "Write the NixOS module into "
                             + PathBytes.printable(directory)
-                            + " and import it; nothing is switched",
+                            + " and import it"
+                            + (request.switchSystem() ? "" : "; nothing is switched"),
                         1)));
+    if (request.switchSystem()) {
+      steps.add(
+          step(
+              Stage.SWITCH,
+              "Switch the instance to it by nixos-rebuild; a restart still boots as before",
+              SWITCH_SECONDS));
+    }
     steps.add(
         step(
             Stage.COPY,
             "Copy " + measure.paths() + " store paths, hashing what is read",
             measure.diskBytes() / COPIED_BYTES_A_SECOND + inodeSeconds));
+    if (persists) {
+      steps.add(step(Stage.PERSIST, "Install the task that attaches the disk at each logon", 1));
+    }
     if (machine.stillness().available(request.source())) {
       steps.add(
           step(
               Stage.FREEZE,
-              "Stop Nix and make the store read-only, until a restart or a rollback",
+              "Stop Nix and make the store read-only, until "
+                  + (FreezeStep.outlastsTheCommit(request)
+                      ? "a restart or a rollback"
+                      : "the commit"),
               5));
     }
     steps.add(step(Stage.STATE, "Copy profiles, roots and logs, then the database", 1));
@@ -262,6 +314,13 @@ final class MigrationPlanner {
             "Read everything back and compare it with the database",
             measure.narBytes() / READ_BYTES_A_SECOND + inodeSeconds));
     steps.add(step(Stage.COMMIT, "Write the id: from here on the target is the store", 0));
+    if (request.restart()) {
+      steps.add(
+          step(
+              Stage.RESTART,
+              "Stop the instance, start it, and prove that it runs from the storage",
+              RESTART_SECONDS));
+    }
     if (request.detachAtEnd() && request.storage().location() instanceof StorageLocation.VhdxFile) {
       steps.add(step(Stage.DETACH, "Unmount and detach the disk", 1));
     }

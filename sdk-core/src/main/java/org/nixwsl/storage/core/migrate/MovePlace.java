@@ -3,6 +3,7 @@ package org.nixwsl.storage.core.migrate;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -12,7 +13,9 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
@@ -127,6 +130,23 @@ final class MovePlace implements AutoCloseable {
   /** What the journal of an instance's move says; empty if there is none. */
   Optional<JournalState> read(InstanceName instance) throws IOException {
     return StageJournal.read(journal(instance));
+  }
+
+  /**
+   * What the journals of all other instances say.
+   *
+   * @throws EnvironmentException if one of them cannot be read
+   */
+  List<JournalState> others(InstanceName instance) throws IOException {
+    List<JournalState> states = new ArrayList<>();
+    try (DirectoryStream<Path> journals = Files.newDirectoryStream(directory, "*.journal")) {
+      for (Path journal : journals) {
+        if (!journal.equals(journal(instance))) {
+          StageJournal.read(journal).ifPresent(states::add);
+        }
+      }
+    }
+    return List.copyOf(states);
   }
 
   @Override

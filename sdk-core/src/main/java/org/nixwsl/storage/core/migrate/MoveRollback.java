@@ -14,13 +14,18 @@ import org.nixwsl.storage.core.migrate.journal.JournalState.Progress;
 import org.nixwsl.storage.core.migrate.stage.AttachStep;
 import org.nixwsl.storage.core.migrate.stage.Attempt;
 import org.nixwsl.storage.core.migrate.stage.CommitStep;
+import org.nixwsl.storage.core.migrate.stage.Machine;
+import org.nixwsl.storage.core.migrate.stage.RestartStep;
+import org.nixwsl.storage.core.migrate.stage.SideEffects;
 import org.nixwsl.storage.core.migrate.stage.StageStep;
+import org.nixwsl.storage.core.platform.Stillness;
 import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.migrate.RollbackReport;
 import org.nixwsl.storage.migrate.Stage;
 import org.nixwsl.storage.mount.MountedStorage;
@@ -30,11 +35,20 @@ import org.nixwsl.storage.store.NixStore;
 final class MoveRollback {
   private final Attempt attempt;
   private final StorageTree tree;
+  private final Stillness stillness;
+  private final SideEffects effects;
   private final Optional<UUID> discard;
 
-  MoveRollback(Attempt attempt, StorageTree tree, Optional<UUID> discard) {
+  /** Whether the instance runs from what this move made, so that it is restarted. */
+  private boolean restarted;
+
+  private Optional<String> frozen = Optional.empty();
+
+  MoveRollback(Attempt attempt, Machine machine, Optional<UUID> discard) {
     this.attempt = attempt;
-    this.tree = tree;
+    this.tree = machine.tree();
+    this.stillness = machine.stillness();
+    this.effects = machine.effects();
     this.discard = discard;
   }
 
@@ -44,7 +58,16 @@ final class MoveRollback {
         Stage.PREFLIGHT,
         progress -> {
           AttachStep.mountToUndo(attempt);
-          requireNothingIsLost();
+          restarted = armed() && RestartStep.runsFromStorage(attempt);
+          if (restarted) {
+            freeze();
+          }
+          try {
+            requireNothingIsLost();
+          } catch (StorageSdkException e) {
+            thaw(e);
+            throw e;
+          }
         });
     attempt.note(JournalEntry.Kind.UNDO_INTENT, Stage.PREFLIGHT, Map.of());
     boolean diskBefore = attempt.diskFile().filter(Files::exists).isPresent();
@@ -54,6 +77,11 @@ final class MoveRollback {
       StageStep step = MoveRun.STEPS.get(i);
       boolean mountedToUndo = step.stage() == Stage.ATTACH && AttachStep.mountedToUndo(attempt);
       if (attempt.state().of(step.stage()) == Progress.UNTOUCHED && !mountedToUndo) {
+        if (step.stage() == Stage.RESTART && restarted) {
+          // By somebody else's restart, of which the journal has no word: the machine shows it.
+          operation.runStage(step.stage(), progress -> step.undo(attempt, operation));
+          undone.add(step.stage());
+        }
         continue;
       }
       if (step.stage() != Stage.DISK && step.stage() != Stage.ATTACH && !step.undoable(attempt)) {
@@ -82,7 +110,7 @@ final class MoveRollback {
     if (facts.isEmpty()) {
       return;
     }
-    if (!facts.get().users().isEmpty()) {
+    if (!restarted && !facts.get().users().isEmpty()) {
       throw new ConflictException(
           Problem.of(
                   ErrorCode.STORAGE_BUSY,
@@ -99,7 +127,7 @@ final class MoveRollback {
       return;
     }
     NixStore old = attempt.request().source();
-    if (!Files.exists(old.database(), LinkOption.NOFOLLOW_LINKS)) {
+    if (!restarted && !Files.exists(old.database(), LinkOption.NOFOLLOW_LINKS)) {
       throw new EnvironmentException(
           Problem.of(
               ErrorCode.NOT_A_STORE,
@@ -119,6 +147,37 @@ final class MoveRollback {
               "If the changes may go, give the storage id "
                   + attempt.storageId()
                   + " as discardChangesSince."));
+    }
+  }
+
+  /** Whether a boot may have taken the storage by now. */
+  private boolean armed() {
+    return attempt.request().configDirectory().isPresent()
+        && attempt.state().of(Stage.COMMIT) != Progress.UNTOUCHED;
+  }
+
+  /** What an instance that runs from the storage writes there after the look would be lost. */
+  private void freeze() throws IOException, InterruptedException {
+    NixStore running = attempt.request().source();
+    if (discard.isEmpty() && stillness.available(running)) {
+      frozen =
+          Optional.of(
+              effects.make(
+                  "freeze the store on the storage",
+                  () -> stillness.begin(running, attempt.operation())));
+    }
+  }
+
+  private void thaw(StorageSdkException refusal) {
+    if (frozen.isPresent()) {
+      try {
+        Operation.toTheEnd(
+            "thaw the store",
+            attempt.operation().ticker(),
+            operation -> stillness.end(frozen, attempt.request().source(), operation));
+      } catch (StorageSdkException e) {
+        refusal.addSuppressed(e);
+      }
     }
   }
 

@@ -18,10 +18,14 @@ import org.nixwsl.storage.core.migrate.stage.CopyStep;
 import org.nixwsl.storage.core.migrate.stage.DiskStep;
 import org.nixwsl.storage.core.migrate.stage.FreezeStep;
 import org.nixwsl.storage.core.migrate.stage.Machine;
+import org.nixwsl.storage.core.migrate.stage.PersistStep;
 import org.nixwsl.storage.core.migrate.stage.ProveStep;
+import org.nixwsl.storage.core.migrate.stage.RestartStep;
 import org.nixwsl.storage.core.migrate.stage.SideEffects;
 import org.nixwsl.storage.core.migrate.stage.StageStep;
 import org.nixwsl.storage.core.migrate.stage.StateStep;
+import org.nixwsl.storage.core.migrate.stage.SwitchStep;
+import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.UndoStack;
 import org.nixwsl.storage.disk.ByteSize;
@@ -36,21 +40,28 @@ import org.nixwsl.storage.store.CopyReport;
  * detached, and a disk that it made is deleted as long as nothing is on it; what was copied stays.
  */
 final class MoveRun {
+  private static final FreezeStep FREEZE = new FreezeStep();
+  private static final CommitStep COMMIT = new CommitStep();
+
   /** In the order in which they are done; taken back in the other one. */
   static final List<StageStep> STEPS =
       List.of(
           new DiskStep(),
           new AttachStep(),
           new ConfigStep(),
+          new SwitchStep(),
           new CopyStep(),
-          new FreezeStep(),
+          new PersistStep(),
+          FREEZE,
           new StateStep(),
           new ProveStep(),
-          new CommitStep());
+          COMMIT,
+          new RestartStep(COMMIT));
 
   private final Attempt attempt;
   private final StageTimes stages;
   private final WslMounter mounter;
+  private final StorageTree tree;
   private final SideEffects effects;
   private final boolean detachAtEnd;
   private final UndoStack undo;
@@ -60,6 +71,7 @@ final class MoveRun {
     this.attempt = attempt;
     this.stages = stages;
     this.mounter = machine.mounter();
+    this.tree = machine.tree();
     this.effects = machine.effects();
     this.detachAtEnd = detachAtEnd;
     this.undo = new UndoStack(machine.ticker());
@@ -73,15 +85,49 @@ final class MoveRun {
         prepareUndo(step);
         run(step);
       }
+      if (step.stage() == Stage.ATTACH) {
+        reopen();
+      } else if (step.stage() == Stage.COMMIT) {
+        settle();
+      }
     }
-    undo.keep(); // from here on nothing is taken back
+    return report();
+  }
+
+  /**
+   * Takes a commit back that must not stand, so that the stages before it are done again: one whose
+   * undoing was cut short, and one whose old store went on before the instance was restarted.
+   */
+  private void reopen() throws IOException, InterruptedException {
+    boolean cutShort = attempt.state().of(Stage.COMMIT) == JournalState.Progress.UNDOING;
+    if (attempt.committed()) {
+      undo.keep(); // the instance may rely on the storage by now
+    }
+    if (cutShort || (attempt.committed() && wentOn())) {
+      attempt.takeBack(COMMIT, attempt.operation());
+    }
+  }
+
+  private boolean wentOn() throws IOException, InterruptedException {
+    if (!attempt.request().restart()
+        || attempt.state().of(Stage.RESTART) == JournalState.Progress.DONE
+        || RestartStep.runsFromStorage(attempt)) {
+      return false;
+    }
+    String now = tree.fingerprint(attempt.request().source(), attempt.operation());
+    return !CommitStep.committedFingerprint(attempt).equals(Optional.of(now));
+  }
+
+  /** The move is committed: from here on nothing is taken back by a failure. */
+  private void settle() throws IOException, InterruptedException {
+    undo.keep();
     if (attempt.report().isEmpty()) {
       CommitStep.tidy(attempt);
       if (attempt.state().of(Stage.COMMIT) != JournalState.Progress.DONE) {
         attempt.note(JournalEntry.Kind.FACT, Stage.COMMIT, Map.of());
       }
     }
-    return report();
+    FREEZE.endAfterCommit(attempt);
   }
 
   private void run(StageStep step) throws IOException, InterruptedException {

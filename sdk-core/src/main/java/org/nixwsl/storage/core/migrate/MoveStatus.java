@@ -87,6 +87,10 @@ final class MoveStatus {
       if (commit != JournalState.Progress.DONE) {
         notes.add("The id is on the storage; the journal was cut short before it could say so.");
       }
+      if (state.header().request().restart()
+          && state.of(Stage.RESTART) != JournalState.Progress.DONE) {
+        notes.add("The instance was not seen to run from the storage: resume, which restarts it.");
+      }
       return Phase.COMMITTED;
     }
     onStorage.ifPresent(

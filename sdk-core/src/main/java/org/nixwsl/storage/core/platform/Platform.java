@@ -44,4 +44,9 @@ public interface Platform {
   default Stillness stillness(ProcessRunner processes, Ticker ticker) {
     return Stillness.none();
   }
+
+  /** The ways into the instances whose stores are moved; none when not said. */
+  default Instances instances(ProcessRunner processes, Ticker ticker) {
+    return Instances.none();
+  }
 }

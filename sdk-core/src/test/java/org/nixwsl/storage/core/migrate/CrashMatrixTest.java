@@ -20,6 +20,7 @@ import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskSpec;
 import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.migrate.MigrationReport;
 import org.nixwsl.storage.migrate.MigrationRequest;
 import org.nixwsl.storage.migrate.MigrationStatus;
@@ -39,6 +40,9 @@ final class CrashMatrixTest {
 
   @TempDir(factory = InMemory.class)
   private Path folder = Path.of("/");
+
+  /** What an undisturbed move changes. */
+  private List<String> changes = List.of();
 
   /** Thousands of journal lines are forced: on a tmpfs that costs nothing. */
   private static final class InMemory implements TempDirFactory {
@@ -69,7 +73,12 @@ final class CrashMatrixTest {
               .storage(storage)
               .createDisk(DiskSpec.ofSize(ByteSize.gibibytes(64)))
               .configDirectory(etc)
+              .distribution("NixOS")
+              .switchSystem(true)
+              .restart(true)
+              .addLogonCommand("nixwsl")
               .build();
+      machine.hasTasks = true;
     }
 
     /** Whether it was killed. */
@@ -88,6 +97,8 @@ final class CrashMatrixTest {
       assertThat(machine.tree.owner).contains("root-disk");
       assertThat(machine.mounted).isTrue();
       assertThat(machine.tree.trash).isEmpty();
+      assertThat(instance.onStorage()).isTrue();
+      assertThat(machine.tasks.installed).isPresent();
       assertThat(Files.exists(file)).isTrue();
       MigrationStatus status = engine.status(storage, INSTANCE);
       assertThat(status.phase()).isEqualTo(Phase.COMMITTED);
@@ -101,6 +112,10 @@ final class CrashMatrixTest {
       assertThat(machine.tree.armed).isEmpty();
       assertThat(machine.tree.owner).isEmpty();
       assertThat(config.module).isEmpty();
+      assertThat(instance.running).isTrue();
+      assertThat(instance.onStorage()).isFalse();
+      assertThat(instance.system).isEqualTo(FakeInstance.OLD);
+      assertThat(machine.tasks.installed).isEmpty();
       assertThat(machine.mounted).isFalse();
       assertThat(Files.exists(file)).isEqualTo(!machine.tree.trash.isEmpty());
       assertThat(engine.status(storage, INSTANCE).phase()).isIn(Phase.ROLLED_BACK, Phase.NONE);
@@ -197,7 +212,7 @@ final class CrashMatrixTest {
   @Test
   void aResumeThatIsKilledAnywhereIsBroughtToItsEnd() throws Exception {
     int points = countChanges();
-    for (int begun : new int[] {5, points - 3}) {
+    for (int begun : new int[] {5, changes.indexOf("write the id"), points - 3}) {
       boolean more = true;
       for (int point = 0; more; point++) {
         World world = new World("resume" + begun + "at" + point);
@@ -215,6 +230,40 @@ final class CrashMatrixTest {
     }
   }
 
+  /** The instance is rescued twice: while the commit is taken back the process is killed. */
+  @Test
+  void aRestartThatFailsAndIsKilledAnywhereIsTakenUpOrBack() throws Exception {
+    countChanges();
+    boolean more = true;
+    for (int point = changes.indexOf("write the id"); more; point++) {
+      for (boolean up : List.of(false, true)) {
+        World world = new World("rescue" + point + up);
+        world.instance.rescues = 2;
+        world.faults.killAt(point, point % 2 == 0);
+        more = killedOrNotRestarted(world);
+        world.instance.rescues = 0;
+        world.faults.killNever();
+        if (up) {
+          world.engine.resume(world.storage, INSTANCE);
+          world.assertMoved();
+        } else {
+          rollBackIfBegun(world);
+          world.assertAsBefore();
+        }
+      }
+    }
+  }
+
+  private static boolean killedOrNotRestarted(World world) {
+    Throwable thrown = catchThrowable(() -> world.engine.run(world.engine.plan(world.request)));
+    if (thrown instanceof StorageSdkException e) {
+      assertThat(e.code()).isEqualTo(ErrorCode.RESTART_FAILED);
+      return false;
+    }
+    assertThat(thrown).isInstanceOf(FaultPlan.Killed.class);
+    return true;
+  }
+
   private void rollBackIfBegun(World world) {
     try {
       RollbackReport report = world.engine.rollBack(RollbackRequest.of(world.storage, INSTANCE));
@@ -229,19 +278,24 @@ final class CrashMatrixTest {
     world.engine.run(world.engine.plan(world.request));
     world.assertMoved();
     List<String> made = world.faults.made();
+    changes = made;
     assertThat(made)
         .contains(
             "begin the journal",
             "create the disk",
             "format and mount the disk",
             "write the module",
+            "switch the instance",
             "claim the directory",
             "begin the copy",
             "copy the store paths",
+            "install the task",
             "copy the state",
             "read everything back",
             "arm the instance",
-            "write the id");
+            "write the id",
+            "stop the instance",
+            "start the instance");
     assertThat(made).hasSizeGreaterThan(24);
     return made.size();
   }

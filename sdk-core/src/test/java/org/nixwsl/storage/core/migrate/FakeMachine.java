@@ -36,6 +36,7 @@ import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.event.CancellationToken;
 import org.nixwsl.storage.mount.MountedStorage;
+import org.nixwsl.storage.mount.Persistence;
 import org.nixwsl.storage.mount.SharedStorage;
 import org.nixwsl.storage.mount.StorageLocation;
 import org.nixwsl.storage.store.CopyReport;
@@ -66,10 +67,12 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
   boolean formattingIsCutShort;
   boolean unmountFails;
   boolean fileGoesAway;
+  boolean hasTasks;
   int failAt = -1;
   int cancelAt = -1;
 
   final FakeTree tree = new FakeTree();
+  final FakeTasks tasks = new FakeTasks();
   Optional<UUID> formattedAs = Optional.empty();
 
   private MountedStorage place() {
@@ -201,6 +204,18 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
   }
 
   @Override
+  public Persistence persistence() {
+    return hasTasks ? tasks : WslMounter.super.persistence();
+  }
+
+  /** From here on the directory of another instance is looked at. */
+  void otherDirectory() {
+    tree.id = Optional.empty();
+    tree.owner = Optional.empty();
+    tree.directory = StorageTree.Directory.ABSENT;
+  }
+
+  @Override
   public List<Problem> refusals(SharedStorage storage) {
     return mounterRefusals;
   }
@@ -229,7 +244,10 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
     if (!targetRefusals.isEmpty()) {
       throw Failures.errorOf(targetRefusals.get(0));
     }
-    change("begin " + request.target().directory());
+    if (tree.directory == StorageTree.Directory.STORE && !request.update()) {
+      throw Failures.errorOf(Problem.of(ErrorCode.TARGET_NOT_EMPTY, "A store.", "None."));
+    }
+    change("begin " + (request.update() ? "update " : "") + request.target().directory());
     tree.directory = StorageTree.Directory.UNFINISHED;
     return new Session();
   }

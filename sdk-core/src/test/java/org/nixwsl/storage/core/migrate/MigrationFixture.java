@@ -23,6 +23,7 @@ abstract class MigrationFixture {
   final EventGrammar events = new EventGrammar();
   final FakeConfig config = new FakeConfig();
   final FaultPlan faults = new FaultPlan();
+  final FakeInstance instance = new FakeInstance(machine);
   final MigrationEngine engine =
       new MigrationEngine(
           new Machine(
@@ -32,7 +33,8 @@ abstract class MigrationFixture {
               machine.tree,
               Stillness.none(),
               config,
-              Ticker.system(),
+              instance,
+              ticker(),
               faults));
   final RunOptions options =
       RunOptions.builder().on(StorageEvent.class, events).cancelWith(machine.token).build();
@@ -43,6 +45,11 @@ abstract class MigrationFixture {
   @BeforeEach
   void nameTheDisk() {
     file = folder.resolve("disk.vhdx");
+  }
+
+  /** Where time comes from. */
+  Ticker ticker() {
+    return Ticker.system();
   }
 
   MigrationRequest.Builder request() {

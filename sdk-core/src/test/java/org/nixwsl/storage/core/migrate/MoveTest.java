@@ -320,13 +320,7 @@ final class MoveTest extends MigrationFixture {
     // The fake has one directory: it is another one for the second instance.
     RunOptions next =
         RunOptions.builder()
-            .on(
-                StorageEvent.Completed.class,
-                event -> {
-                  machine.tree.id = Optional.empty();
-                  machine.tree.owner = Optional.empty();
-                  machine.tree.directory = StorageTree.Directory.ABSENT;
-                })
+            .on(StorageEvent.Completed.class, event -> machine.otherDirectory())
             .build();
     List<MigrationReport> reports = engine.runAll(plans, next);
     assertThat(reports)
@@ -375,15 +369,18 @@ final class MoveTest extends MigrationFixture {
     }
   }
 
+  private MigrationEngine freezing(Stillness freeze) {
+    return new MigrationEngine(
+        new Machine(
+            machine, machine, machine, machine.tree, freeze, config, Ticker.system(), faults));
+  }
+
   @Test
   void theStoreStandsStillFromTheLastLookUntilAfterTheCommit() {
     FakeFreeze freeze = new FakeFreeze();
-    MigrationEngine freezing =
-        new MigrationEngine(
-            new Machine(
-                machine, machine, machine, machine.tree, freeze, config, Ticker.system(), faults));
+    MigrationEngine freezing = freezing(freeze);
     freeze.lost = true;
-    MigrationPlan plan = freezing.plan(newDisk());
+    MigrationPlan plan = freezing.plan(withConfig());
     assertThat(plan.steps())
         .extracting(MigrationPlan.Step::stage)
         .containsSubsequence(Stage.COPY, Stage.FREEZE, Stage.STATE);
@@ -397,5 +394,40 @@ final class MoveTest extends MigrationFixture {
     assertThat(freeze.inForce).as("after the commit it stays").isPresent();
     freezing.rollBack(back());
     assertThat(freeze.inForce).isEmpty();
+  }
+
+  @Test
+  void aCommitThatArmsNothingIsFollowedByTheThaw() throws IOException {
+    FakeFreeze freeze = new FakeFreeze();
+    MigrationEngine freezing = freezing(freeze);
+    MigrationPlan plan = freezing.plan(newDisk());
+    assertThat(plan.steps())
+        .filteredOn(step -> step.stage() == Stage.FREEZE)
+        .singleElement()
+        .satisfies(step -> assertThat(step.text()).endsWith("until the commit"));
+    MigrationReport report = freezing.run(plan);
+    assertThat(report.copy().notes()).anyMatch(note -> note.contains("in use as before"));
+    assertThat(freeze.calls).containsExactly("begin", "keep", "end");
+    List<String> made = faults.made();
+    for (int point = made.indexOf("write the id");
+        point <= made.indexOf("journal: UNDONE FREEZE");
+        point++) {
+      killAfterTheCommitAndResume(point);
+    }
+  }
+
+  private void killAfterTheCommitAndResume(int point) throws IOException {
+    MoveTest other = new MoveTest();
+    other.folder = Files.createDirectory(folder.resolve("killed-at-" + point));
+    other.nameTheDisk();
+    FakeFreeze freeze = new FakeFreeze();
+    MigrationEngine freezing = other.freezing(freeze);
+    other.faults.killAt(point, true);
+    assertThatThrownBy(() -> freezing.run(freezing.plan(other.newDisk())))
+        .isInstanceOf(FaultPlan.Killed.class);
+    other.faults.killNever();
+    freezing.resume(other.storage(), ONE);
+    assertThat(other.machine.committed).isTrue();
+    assertThat(freeze.inForce).as("killed at %s", point).isEmpty();
   }
 }

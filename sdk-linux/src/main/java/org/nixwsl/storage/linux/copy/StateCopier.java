@@ -50,6 +50,7 @@ public final class StateCopier {
   private static final Path VAR = Path.of("var");
   private static final List<String> INSTALLER = List.of("receipt.json", "nix-installer");
   private static final String INSTALLER_HOOK = ".nix-installer-hook";
+  private static final Path RUN = Path.of("/run");
   private static final Set<Path> LISTED =
       Set.of(STATE.resolve("profiles"), STATE.resolve("gcroots"));
   private static final int BUFFER_BYTES = 64 << 10;
@@ -128,7 +129,9 @@ public final class StateCopier {
   /**
    * Profiles and roots of any directory that holds {@code var}, a sorted line for each with its
    * target and its time, and equal for two looks exactly if nothing was switched. A copy gives the
-   * same as its source: what is not copied is not in it.
+   * same as its source: what is not copied is not in it. Links into {@code /run} are listed without
+   * their time: each boot makes those of the running system anew, and they say nothing of the
+   * store.
    *
    * @throws ChangedException if something was replaced or vanished meanwhile: to be called again
    */
@@ -257,7 +260,12 @@ public final class StateCopier {
       }
       String line = PathBytes.printable(place);
       if (facts.symlink()) {
-        line += " -> " + PathBytes.printable(in.readSymbolicLink(place.getFileName(), facts));
+        Path to = in.readSymbolicLink(place.getFileName(), facts);
+        line += " -> " + PathBytes.printable(to);
+        if (to.startsWith(RUN)) {
+          all.add(line);
+          return;
+        }
       }
       all.add(line + " " + facts.modified());
     }

@@ -232,6 +232,31 @@ class StateCopierTest {
     }
   }
 
+  /** A boot makes the links of the running system anew, and switches nothing by that. */
+  @Test
+  void aLinkIntoRunThatIsMadeAnewIsTheSameRootAndAnyOtherIsNot() throws IOException {
+    Path roots = Files.createDirectories(source.resolve("var/nix/gcroots"));
+    Path running = roots.resolve("current-system");
+    Path kept = roots.resolve("kept");
+    remake(running, "/run/current-system", 1);
+    remake(kept, "/nix/store/a", 1);
+    Set<String> before = StateCopier.profilesAndRoots(source, () -> {});
+    remake(running, "/run/current-system", 2);
+    assertThat(StateCopier.profilesAndRoots(source, () -> {})).isEqualTo(before);
+    remake(running, "/run/booted-system", 2);
+    assertThat(StateCopier.profilesAndRoots(source, () -> {})).isNotEqualTo(before);
+    remake(running, "/run/current-system", 3);
+    remake(kept, "/nix/store/a", 2);
+    assertThat(StateCopier.profilesAndRoots(source, () -> {})).isNotEqualTo(before);
+  }
+
+  private static void remake(Path link, String to, long millis) throws IOException {
+    Files.deleteIfExists(link);
+    Files.createSymbolicLink(link, Path.of(to));
+    Files.getFileAttributeView(link, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
+        .setTimes(FileTime.fromMillis(millis), null, null);
+  }
+
   private CopyLedger copy(Path target, Checkpoint checkpoint) throws IOException {
     NodeMaker nodes = NodeMaker.probing(directory);
     return throwing(

@@ -337,8 +337,9 @@ class FreezeTest {
   }
 
   @Test
-  void aMoveLeavesTheStoreThatItMovedFrozenUntilTheInstanceEndsOrItIsTakenBack() throws Exception {
-    ExecResult moved = machine.java(MoveInside.class, "run");
+  void aMoveThatArmsLeavesTheStoreFrozenUntilTheInstanceEndsOrItIsTakenBack() throws Exception {
+    machine.in("mkdir -p /etc/nixos && echo '{ imports = [ ]; }' > /etc/nixos/configuration.nix");
+    ExecResult moved = machine.java(MoveInside.class, "run-armed");
     assertThat(moved.getExitCode()).as(moved.getStdout() + moved.getStderr()).isZero();
     assertThat(moved.getStdout()).contains("The store stays frozen");
     machine.in("sleep 1.5"); // the unit looks at its caller each second
@@ -357,6 +358,18 @@ class FreezeTest {
     assertThat(back.getExitCode()).as(back.getStdout() + back.getStderr()).isZero();
     assertThat(ask(caller::find)).isEmpty();
     machine.in("NIX_REMOTE=daemon nix-store --add /root/1");
+  }
+
+  @Test
+  void aMoveThatArmsNothingLetsTheOldStoreGoRightAfterItsCommit() throws Exception {
+    ExecResult moved = machine.java(MoveInside.class, "run");
+    assertThat(moved.getExitCode()).as(moved.getStdout() + moved.getStderr()).isZero();
+    assertThat(moved.getStdout()).contains("in use as before").doesNotContain("stays frozen");
+    assertThat(ask(caller::find)).isEmpty();
+    machine.in("test -s /disk/main/.nix-storage-id; NIX_REMOTE=daemon nix-store --add /root/1");
+
+    ExecResult back = machine.java(MoveInside.class, "rollback");
+    assertThat(back.getExitCode()).as(back.getStdout() + back.getStderr()).isZero();
   }
 
   // --- The parts

@@ -1,6 +1,7 @@
 package org.nixwsl.storage.testkit.freeze;
 
 import java.nio.file.Path;
+import java.util.Optional;
 import org.nixwsl.storage.StorageSdk;
 import org.nixwsl.storage.migrate.MigrationRequest;
 import org.nixwsl.storage.migrate.RollbackRequest;
@@ -12,7 +13,7 @@ import org.nixwsl.storage.store.NixStore;
 final class MoveInside {
   private MoveInside() {}
 
-  /** Takes {@code run} or {@code rollback}. */
+  /** Takes {@code run}, {@code run-armed} or {@code rollback}. */
   public static void main(String[] arguments) {
     SharedStorage disk = SharedStorage.inDirectory(Path.of("/disk"));
     InstanceName instance = InstanceName.of("main");
@@ -21,11 +22,14 @@ final class MoveInside {
         System.out.println(sdk.migrator().rollBack(RollbackRequest.of(disk, instance)));
         return;
       }
+      Optional<Path> configuration =
+          Optional.of(Path.of("/etc/nixos")).filter(unused -> arguments[0].equals("run-armed"));
       MigrationRequest move =
           MigrationRequest.builder()
               .source(NixStore.ofRoot(Path.of("/")))
               .instance(instance)
               .storage(disk)
+              .configDirectory(configuration)
               .build();
       System.out.println(sdk.migrator().run(sdk.migrator().plan(move)).copy().notes());
     }

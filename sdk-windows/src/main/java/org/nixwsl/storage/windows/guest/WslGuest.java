@@ -28,8 +28,7 @@ import org.nixwsl.storage.windows.wsl.WslExe;
  */
 public final class WslGuest {
   /** NixOS keeps its programs in the first, other distributions in the rest. */
-  private static final String PATH =
-      "PATH=/run/current-system/sw/bin:/usr/sbin:/usr/bin:/sbin:/bin\n";
+  static final String PATH = "PATH=/run/current-system/sw/bin:/usr/sbin:/usr/bin:/sbin:/bin\n";
 
   /** The statuses of the scripts for "looked again and refused" and "a program is missing". */
   private static final int REFUSED = 40;

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -29,7 +30,17 @@ import org.nixwsl.storage.store.NixStore;
  */
 final class JournalText {
   /** Grows when a reader of before would read a line wrongly. */
-  static final int VERSION = 1;
+  static final int VERSION = 2;
+
+  /** What the first version has no words for: stages that only these requests have. */
+  private static int version(MigrationRequest request) {
+    boolean first =
+        request.distribution().isEmpty()
+            && !request.switchSystem()
+            && !request.restart()
+            && request.logonCommand().isEmpty();
+    return first ? 1 : VERSION;
+  }
 
   /** How the first line begins; the version and one object follow. */
   static final String MAGIC = "nixwsl-migration ";
@@ -51,7 +62,14 @@ final class JournalText {
         .configDirectory()
         .ifPresent(directory -> fields.put("configDirectory", PathBytes.printable(directory)));
     fields.put("detachAtEnd", request.detachAtEnd());
-    return MAGIC + VERSION + " " + ascii(fields);
+    int version = version(request);
+    if (version > 1) {
+      request.distribution().ifPresent(name -> fields.put("distribution", name));
+      fields.put("switchSystem", request.switchSystem());
+      fields.put("restart", request.restart());
+      fields.put("logonCommand", request.logonCommand());
+    }
+    return MAGIC + version + " " + ascii(fields);
   }
 
   static JournalHeader header(String line) {
@@ -70,6 +88,15 @@ final class JournalText {
     }
     if (fields.containsKey("configDirectory")) {
       request.configDirectory(path(fields, "configDirectory"));
+    }
+    if (!line.startsWith(MAGIC + "1 ")) {
+      if (fields.containsKey("distribution")) {
+        request.distribution(text(fields, "distribution"));
+      }
+      request
+          .switchSystem(flag(fields, "switchSystem"))
+          .restart(flag(fields, "restart"))
+          .addAllLogonCommand(texts(fields, "logonCommand"));
     }
     return new JournalHeader(
         UUID.fromString(text(fields, "migration")),
@@ -217,6 +244,16 @@ final class JournalText {
   private static String text(Map<String, Object> fields, String name) {
     if (fields.get(name) instanceof String text) {
       return text;
+    }
+    throw missing(name);
+  }
+
+  private static List<String> texts(Map<String, Object> fields, String name) {
+    if (fields.get(name) instanceof List<?> list) {
+      return list.stream()
+          .map(word -> word instanceof String text ? Optional.of(text) : Optional.<String>empty())
+          .map(word -> word.orElseThrow(() -> missing(name)))
+          .toList();
     }
     throw missing(name);
   }

@@ -147,7 +147,8 @@ public final class AttachStep implements StageStep {
     }
   }
 
-  private static MountedStorage ensure(Attempt attempt) throws IOException, InterruptedException {
+  /** Mounts the storage if it is not; never formats. */
+  static MountedStorage ensure(Attempt attempt) throws IOException, InterruptedException {
     return attempt.make(
         "mount the storage",
         () -> attempt.machine().mounter().ensureMounted(known(attempt), attempt.silent()));

@@ -33,6 +33,7 @@ public final class Attempt implements AutoCloseable {
   private final Machine machine;
   private final MigrationRequest request;
   private final StageJournal journal;
+  private final Operation.Work<List<JournalState>> others;
   private final Operation operation;
   private final RunOptions silent;
   private final List<String> notes = new ArrayList<>();
@@ -46,17 +47,20 @@ public final class Attempt implements AutoCloseable {
    *
    * @param request what was asked for; its threads and its wish to detach may differ from those in
    *     the journal
+   * @param others reads the journals of other instances' moves to the same storage
    * @param silent options for parts that must not tell the listeners of this operation
    */
   public Attempt(
       Machine machine,
       MigrationRequest request,
       StageJournal journal,
+      Operation.Work<List<JournalState>> others,
       Operation operation,
       RunOptions silent) {
     this.machine = machine;
     this.request = request;
     this.journal = journal;
+    this.others = others;
     this.operation = operation;
     this.silent = silent;
   }
@@ -73,6 +77,15 @@ public final class Attempt implements AutoCloseable {
   /** What the journal says by now. */
   public JournalState state() {
     return journal.state();
+  }
+
+  /**
+   * What the journals say of the moves of other instances to the same storage.
+   *
+   * @throws org.nixwsl.storage.error.EnvironmentException if one of them cannot be read
+   */
+  List<JournalState> others() throws IOException, InterruptedException {
+    return others.run();
   }
 
   /** The operation that this attempt is. */
@@ -133,9 +146,14 @@ public final class Attempt implements AutoCloseable {
     return NixStore.ofNixDirectory(requireMounted().instanceDirectory(request.instance()));
   }
 
-  /** The copy that the move makes. */
-  CopyRequest copyRequest() {
-    CopyRequest.Builder copy = CopyRequest.builder().source(request.source()).target(target());
+  /**
+   * The copy that the move makes.
+   *
+   * @param update whether the target is a copy that this move finished and took back the commit of
+   */
+  CopyRequest copyRequest(boolean update) {
+    CopyRequest.Builder copy =
+        CopyRequest.builder().source(request.source()).target(target()).update(update);
     request.threads().ifPresent(copy::threads);
     return copy.build();
   }

@@ -68,7 +68,9 @@ public final class CommitStep implements StageStep {
     attempt.operation().checkCancelled();
     attempt.change("write the id", () -> attempt.session().commit(attempt.storageId()));
     attempt.copied(attempt.session().report());
-    if (freeze.isPresent()) {
+    if (freeze.isPresent()
+        && FreezeStep.outlastsTheCommit(attempt.request())
+        && !attempt.request().restart()) {
       attempt.say(
           "The store stays frozen, without its daemon and read-only, until the instance is restarted"
               + " or the move taken back: what would be built into it now would be lost.");

@@ -15,7 +15,7 @@ import org.nixwsl.storage.migrate.Stage;
 
 /**
  * Writes the NixOS module and its import where a configuration was named. Nothing is switched or
- * built: what the user has to do for that is in the report.
+ * built: that is a stage of its own, or what the user has to do for it is in the report.
  */
 public final class ConfigStep implements StageStep {
   private static final String MODULE_BEFORE = "moduleBefore";
@@ -60,7 +60,9 @@ public final class ConfigStep implements StageStep {
     attempt.say(
         "The module is in "
             + PathBytes.printable(change.module())
-            + ". It is in force after nixos-rebuild boot.");
+            + (attempt.request().switchSystem()
+                ? "."
+                : ". It is in force after nixos-rebuild boot."));
     return Map.of("import", change.importState().name());
   }
 

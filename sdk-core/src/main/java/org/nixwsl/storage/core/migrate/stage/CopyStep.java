@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.migrate.journal.JournalState;
 import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.platform.StorageTree.Directory;
 import org.nixwsl.storage.core.run.Operation;
@@ -71,13 +72,21 @@ public final class CopyStep implements StageStep {
                   .tree()
                   .claim(attempt.requireMounted(), attempt.request().instance(), claim));
     }
+    boolean update = finishedBefore(attempt);
     attempt.session(
         attempt.make(
             "begin the copy",
-            () -> attempt.machine().host().begin(attempt.copyRequest(), attempt.operation())));
+            () ->
+                attempt.machine().host().begin(attempt.copyRequest(update), attempt.operation())));
     attempt.change("copy the store paths", () -> attempt.session().copyPaths(progress));
     requireSound(attempt.session().report());
     return Map.of();
+  }
+
+  /** Whether the target is a store by this move's doing, whose commit was taken back. */
+  private static boolean finishedBefore(Attempt attempt) throws IOException, InterruptedException {
+    return attempt.state().of(Stage.STATE) != JournalState.Progress.UNTOUCHED
+        && attempt.look().orElseThrow().directory() == Directory.STORE;
   }
 
   /** The reason not to begin that the directory is somebody else's. */

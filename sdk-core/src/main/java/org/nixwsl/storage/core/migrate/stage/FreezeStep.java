@@ -3,8 +3,11 @@ package org.nixwsl.storage.core.migrate.stage;
 import java.io.IOException;
 import java.util.Map;
 import java.util.Optional;
+import org.nixwsl.storage.core.migrate.journal.JournalState;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.StageProgress;
+import org.nixwsl.storage.error.StorageSdkException;
+import org.nixwsl.storage.migrate.MigrationRequest;
 import org.nixwsl.storage.migrate.Stage;
 
 /**
@@ -42,6 +45,36 @@ public final class FreezeStep implements StageStep {
                     .begin(attempt.request().source(), attempt.operation()));
     attempt.found(TOKEN, token);
     return Map.of(TOKEN, token);
+  }
+
+  /**
+   * Whether the store stays frozen after the commit: only an instance that is to boot from the copy
+   * must not go on with the old store.
+   */
+  public static boolean outlastsTheCommit(MigrationRequest request) {
+    return request.configDirectory().isPresent();
+  }
+
+  /**
+   * Ends a freeze after the commit where nothing was armed: the old store is what the instance goes
+   * on with. The commit stands whatever comes of it.
+   */
+  public void endAfterCommit(Attempt attempt) {
+    if (outlastsTheCommit(attempt.request())
+        || attempt.state().of(stage()) == JournalState.Progress.UNTOUCHED) {
+      return;
+    }
+    try {
+      Operation.toTheEnd(
+          "thaw the store",
+          attempt.operation().ticker(),
+          operation -> attempt.takeBack(this, operation));
+      attempt.say(
+          "The old store is in use as before: what is built or switched there from now on is not in"
+              + " the copy.");
+    } catch (StorageSdkException e) {
+      attempt.say("The old store is still frozen: " + e.getMessage());
+    }
   }
 
   @Override

@@ -3,10 +3,12 @@ package org.nixwsl.storage.core.migrate.stage;
 import org.nixwsl.storage.NixConfigWriter;
 import org.nixwsl.storage.VhdxManager;
 import org.nixwsl.storage.WslMounter;
+import org.nixwsl.storage.core.platform.Instances;
 import org.nixwsl.storage.core.platform.Stillness;
 import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.platform.StoreHost;
 import org.nixwsl.storage.core.run.Ticker;
+import org.nixwsl.storage.migrate.MigrationRequest;
 
 /**
  * All that a move works with. Thread-safe as its parts are.
@@ -17,6 +19,7 @@ import org.nixwsl.storage.core.run.Ticker;
  * @param tree what lies on the storage beside the stores
  * @param stillness makes a store stand still
  * @param config the NixOS configuration
+ * @param instances the ways into instances, and to restart them
  * @param ticker where time comes from
  * @param effects through which every change goes
  */
@@ -27,5 +30,24 @@ public record Machine(
     StorageTree tree,
     Stillness stillness,
     NixConfigWriter config,
+    Instances instances,
     Ticker ticker,
-    SideEffects effects) {}
+    SideEffects effects) {
+  /** The instance whose store is moved, as WSL knows it. */
+  static String distribution(MigrationRequest request) {
+    return request.distribution().orElse(request.instance().value());
+  }
+
+  /** A machine on which no instance is entered or restarted. */
+  public Machine(
+      VhdxManager vhdx,
+      WslMounter mounter,
+      StoreHost host,
+      StorageTree tree,
+      Stillness stillness,
+      NixConfigWriter config,
+      Ticker ticker,
+      SideEffects effects) {
+    this(vhdx, mounter, host, tree, stillness, config, Instances.none(), ticker, effects);
+  }
+}

@@ -84,13 +84,24 @@ final class StageJournalTest {
               .configDirectory(odd)
               .detachAtEnd(true)
               .build();
+      MigrationRequest restarted =
+          MigrationRequest.builder()
+              .source(NixStore.ofNixDirectory(odd))
+              .instance(InstanceName.of("one"))
+              .storage(SharedStorage.builder().location(location).build())
+              .configDirectory(odd)
+              .distribution("NixOS ä \"1\"")
+              .switchSystem(true)
+              .restart(true)
+              .addLogonCommand("C:\\a b\\java.exe", "-jar", "é")
+              .build();
       MigrationRequest bare =
           MigrationRequest.builder()
               .source(NixStore.ofNixDirectory(odd))
               .instance(InstanceName.of("one"))
               .storage(SharedStorage.builder().location(location).build())
               .build();
-      for (MigrationRequest request : List.of(full, bare)) {
+      for (MigrationRequest request : List.of(full, restarted, bare)) {
         JournalHeader header =
             new JournalHeader(UUID.randomUUID(), UUID.randomUUID(), NOW, request);
         Path file = directory.resolve(header.migration().toString());
@@ -98,6 +109,26 @@ final class StageJournalTest {
         assertThat(StageJournal.read(file).orElseThrow().header()).isEqualTo(header);
       }
     }
+  }
+
+  /** An older SDK goes on with what it knows, and refuses what it does not. */
+  @Test
+  void onlyARequestThatTheFirstVersionHasNoWordsForIsOfTheSecond() throws Exception {
+    MigrationRequest.Builder plain =
+        MigrationRequest.builder()
+            .source(NixStore.ofNixDirectory(Path.of("/nix")))
+            .instance(InstanceName.of("one"))
+            .storage(SharedStorage.inDirectory(Path.of("/storage")))
+            .configDirectory(Path.of("/etc/nixos"));
+    assertThat(firstLine(plain.build())).startsWith("nixwsl-migration 1 {");
+    assertThat(firstLine(plain.switchSystem(true).build())).startsWith("nixwsl-migration 2 {");
+  }
+
+  private String firstLine(MigrationRequest request) throws Exception {
+    Path file = directory.resolve(UUID.randomUUID().toString());
+    JournalHeader header = new JournalHeader(UUID.randomUUID(), UUID.randomUUID(), NOW, request);
+    StageJournal.begin(file, header).close();
+    return LineJournal.read(file).get(0);
   }
 
   @Test
@@ -222,7 +253,7 @@ final class StageJournalTest {
   void aNewerOneIsToldFromADamagedOne() throws Exception {
     Path file = begun();
     String first = LineJournal.read(file).get(0);
-    LineJournal.replace(file, List.of(first.replace("nixwsl-migration 1 ", "nixwsl-migration 2 ")));
+    LineJournal.replace(file, List.of(first.replace("nixwsl-migration 1 ", "nixwsl-migration 3 ")));
     assertRefused(file, ErrorCode.JOURNAL_TOO_NEW);
     for (String line :
         List.of(

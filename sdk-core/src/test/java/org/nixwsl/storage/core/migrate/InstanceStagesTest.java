@@ -1,0 +1,340 @@
+package org.nixwsl.storage.core.migrate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.Test;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.core.run.Ticker;
+import org.nixwsl.storage.disk.ByteSize;
+import org.nixwsl.storage.disk.DiskSpec;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.error.StateLeft;
+import org.nixwsl.storage.error.StorageSdkException;
+import org.nixwsl.storage.migrate.MigrationPlan;
+import org.nixwsl.storage.migrate.MigrationReport;
+import org.nixwsl.storage.migrate.MigrationRequest;
+import org.nixwsl.storage.migrate.MigrationStatus.Phase;
+import org.nixwsl.storage.migrate.RollbackReport;
+import org.nixwsl.storage.migrate.RollbackRequest;
+import org.nixwsl.storage.migrate.Stage;
+import org.nixwsl.storage.mount.BootState.Decision;
+import org.nixwsl.storage.mount.InstanceName;
+import org.nixwsl.storage.mount.SharedStorage;
+import org.nixwsl.storage.store.NixStore;
+
+/** The stages that work on the instance itself: its system, its task at logon, its restart. */
+final class InstanceStagesTest extends MigrationFixture {
+  private static final InstanceName ONE = InstanceName.of("one");
+  private static final List<String> COMMAND = List.of("C:\\nixwsl.exe", "wsl", "ensure");
+
+  /** Waiting for a lease takes no time. */
+  @Override
+  Ticker ticker() {
+    return new Ticker() {
+      private long skipped;
+
+      @Override
+      public Instant now() {
+        return Instant.now();
+      }
+
+      @Override
+      public long nanos() {
+        return System.nanoTime() + skipped;
+      }
+
+      @Override
+      public void pause(Duration time) {
+        skipped += time.toNanos();
+      }
+    };
+  }
+
+  private SharedStorage storage() {
+    return SharedStorage.onVhdx(file);
+  }
+
+  private RollbackRequest back() {
+    return RollbackRequest.of(storage(), ONE);
+  }
+
+  private MigrationRequest.Builder base(InstanceName instance) {
+    return MigrationRequest.builder()
+        .source(NixStore.ofRoot(Path.of("/")))
+        .instance(instance)
+        .storage(storage())
+        .createDisk(DiskSpec.ofSize(ByteSize.gibibytes(64)));
+  }
+
+  private MigrationRequest whole() throws IOException {
+    return base(ONE)
+        .configDirectory(Files.createDirectories(folder.resolve("etc/nixos")))
+        .distribution("NixOS")
+        .switchSystem(true)
+        .restart(true)
+        .addAllLogonCommand(COMMAND)
+        .build();
+  }
+
+  private MigrationReport move() throws IOException {
+    return engine.run(engine.plan(whole()), options);
+  }
+
+  private StorageSdkException fails(ErrorCode code, ThrowingCallable call) {
+    StorageSdkException e = catchThrowableOfType(StorageSdkException.class, call);
+    assertThat(e).as("fails").isNotNull();
+    assertThat(e.code()).as(e.getMessage()).isEqualTo(code);
+    return e;
+  }
+
+  @Test
+  void theInstanceIsSwitchedThenCopiedThenRestartedOnTheStorage() throws IOException {
+    machine.hasTasks = true;
+    MigrationPlan plan = engine.plan(whole());
+    assertThat(plan.refusals()).isEmpty();
+    MigrationReport report = engine.run(plan, options);
+    List<Stage> stages =
+        List.of(
+            Stage.PREFLIGHT,
+            Stage.DISK,
+            Stage.ATTACH,
+            Stage.CONFIG,
+            Stage.SWITCH,
+            Stage.COPY,
+            Stage.PERSIST,
+            Stage.STATE,
+            Stage.PROVE,
+            Stage.COMMIT,
+            Stage.RESTART);
+    assertThat(plan.steps()).extracting(MigrationPlan.Step::stage).isEqualTo(stages);
+    assertThat(report.stages())
+        .extracting(MigrationReport.StageTime::stage)
+        .isEqualTo(stages)
+        .isEqualTo(events.succeeded());
+    assertThat(report.restartTime()).isPresent();
+    assertThat(report.downtime()).as("nothing was frozen").isEmpty();
+    assertThat(instance.onStorage()).isTrue();
+    assertThat(instance.calls).contains("enter NixOS").containsSubsequence("stop", "start");
+    assertThat(machine.tasks.installed).contains(COMMAND);
+    assertThat(engine.status(storage(), ONE).phase()).isEqualTo(Phase.COMMITTED);
+  }
+
+  @Test
+  void whatNeedsAConfigurationOrKeepsTheDiskIsNotMixed() {
+    assertThatIllegalArgumentException().isThrownBy(() -> base(ONE).restart(true).build());
+    assertThatIllegalArgumentException().isThrownBy(() -> base(ONE).switchSystem(true).build());
+    assertThatIllegalArgumentException()
+        .isThrownBy(
+            () -> base(ONE).configDirectory(folder).restart(true).detachAtEnd(true).build());
+  }
+
+  @Test
+  void aRestartIsRefusedWhereNoneCanBeDone() throws IOException {
+    instance.controllable = false;
+    MigrationPlan plan = engine.plan(whole());
+    assertThat(plan.refusals())
+        .extracting(Problem::code)
+        .containsExactly(ErrorCode.UNSUPPORTED_PLATFORM);
+    fails(ErrorCode.UNSUPPORTED_PLATFORM, () -> engine.run(plan));
+    assertThat(machine.changes).isEmpty();
+  }
+
+  @Test
+  void withoutSuchTasksTheMoveGoesOnWithoutOne() throws IOException {
+    MigrationPlan plan = engine.plan(whole());
+    assertThat(plan.steps()).extracting(MigrationPlan.Step::stage).doesNotContain(Stage.PERSIST);
+    assertThat(plan.notes()).isEmpty();
+    engine.run(plan);
+    assertThat(instance.onStorage()).isTrue();
+  }
+
+  @Test
+  void aTaskThatWasThereBeforeStaysAndIsLeftAsItIs() throws IOException {
+    machine.hasTasks = true;
+    machine.tasks.installed = Optional.of(List.of("other"));
+    move();
+    assertThat(machine.tasks.installed).contains(List.of("other"));
+    engine.rollBack(back());
+    assertThat(machine.tasks.installed).contains(List.of("other"));
+  }
+
+  @Test
+  void aTaskThatIsSwitchedOffIsReplaced() throws IOException {
+    machine.hasTasks = true;
+    machine.tasks.installed = Optional.of(List.of("other"));
+    machine.tasks.enabled = false;
+    move();
+    assertThat(machine.tasks.installed).contains(COMMAND);
+    assertThat(machine.tasks.enabled).isTrue();
+  }
+
+  @Test
+  void theTaskStaysUntilTheLastInstanceThatNeedsItIsTakenBack() {
+    machine.hasTasks = true;
+    InstanceName two = InstanceName.of("two");
+    engine.run(engine.plan(base(ONE).addAllLogonCommand(COMMAND).build()));
+    machine.otherDirectory();
+    engine.run(engine.plan(base(two).addAllLogonCommand(COMMAND).build()));
+    RollbackReport report = engine.rollBack(RollbackRequest.of(storage(), two));
+    assertThat(report.notes()).anyMatch(note -> note.contains("another instance"));
+    assertThat(machine.tasks.installed).contains(COMMAND);
+    machine.otherDirectory();
+    engine.rollBack(new RollbackRequest(storage(), ONE, engine.status(storage(), ONE).storageId()));
+    assertThat(machine.tasks.installed).isEmpty();
+  }
+
+  @Test
+  void aSwitchThatFailsIsToldWithItsWordsAndTakenUp() throws IOException {
+    instance.switchFails = true;
+    StorageSdkException e = fails(ErrorCode.SWITCH_FAILED, this::move);
+    assertThat(e.getMessage()).contains("undefined variable 'lunch'");
+    assertThat(e.stateLeft()).isEqualTo(StateLeft.RESUMABLE);
+    assertThat(machine.changes).doesNotContain("paths");
+    assertThat(instance.system).isEqualTo(FakeInstance.OLD);
+    instance.switchFails = false;
+    engine.resume(storage(), ONE);
+    assertThat(instance.onStorage()).isTrue();
+  }
+
+  @Test
+  void aBootThatEndsInRescueOnceIsTriedAgainWithTheDiskAttached() throws IOException {
+    instance.rescues = 1;
+    move();
+    assertThat(instance.onStorage()).isTrue();
+    assertThat(instance.calls).containsSubsequence("stop", "start", "stop", "start");
+    assertThat(machine.changes).endsWith("mount");
+  }
+
+  @Test
+  void anInstanceThatDoesNotComeUpGoesOnWithTheOldStoreAndTheMoveIsTakenUp() throws IOException {
+    instance.rescues = 2;
+    StorageSdkException e = fails(ErrorCode.RESTART_FAILED, this::move);
+    assertThat(e.getMessage()).contains("seed older than disk");
+    assertThat(e.stateLeft()).isEqualTo(StateLeft.RESUMABLE);
+    assertThat(machine.tree.id).isEmpty();
+    assertThat(machine.tree.armed).isEmpty();
+    assertThat(instance.boot.orElseThrow().decision()).isEqualTo(Decision.UNARMED);
+    assertThat(machine.mounted).isTrue();
+    assertThat(engine.status(storage(), ONE).phase()).isEqualTo(Phase.UNFINISHED);
+    machine.changes.clear();
+    engine.resume(storage(), ONE);
+    assertThat(machine.changes).contains("begin update /fake/mount/one", "commit");
+    assertThat(instance.onStorage()).isTrue();
+  }
+
+  @Test
+  void anInstanceThatDoesNotStartAtAllIsSaidToNeedCare() throws IOException {
+    instance.startFails = true;
+    StorageSdkException e = fails(ErrorCode.RESTART_FAILED, this::move);
+    assertThat(e.stateLeft()).isEqualTo(StateLeft.NEEDS_CLEANUP);
+    assertThat(machine.tree.armed).as("disarmed all the same").isEmpty();
+  }
+
+  @Test
+  void aCommitIsTakenBackIfTheOldStoreWentOnBeforeTheRestart() throws IOException {
+    faults.killAt(changesUntil("write the id"), true);
+    assertThatThrownBy(this::move).isInstanceOf(FaultPlan.Killed.class);
+    faults.killNever();
+    machine.tree.sourceFingerprint = "newer";
+    engine.resume(storage(), ONE);
+    assertThat(machine.changes).contains("begin update /fake/mount/one");
+    assertThat(instance.onStorage()).isTrue();
+    machine.tree.targetFingerprint = "newer";
+    engine.rollBack(back());
+    assertThat(instance.onStorage()).isFalse();
+  }
+
+  private int changesUntil(String change) throws IOException {
+    InstanceStagesTest other = new InstanceStagesTest();
+    other.folder = Files.createDirectory(folder.resolve("other"));
+    other.nameTheDisk();
+    other.move();
+    return other.faults.made().indexOf(change);
+  }
+
+  @Test
+  void aMoveThatWasRestartedIsTakenBackByAnotherRestart() throws IOException {
+    machine.hasTasks = true;
+    move();
+    RollbackReport report = engine.rollBack(back());
+    assertThat(report.undone())
+        .containsExactly(
+            Stage.RESTART,
+            Stage.COMMIT,
+            Stage.PROVE,
+            Stage.STATE,
+            Stage.PERSIST,
+            Stage.COPY,
+            Stage.SWITCH,
+            Stage.CONFIG,
+            Stage.ATTACH,
+            Stage.DISK);
+    assertThat(instance.running).isTrue();
+    assertThat(instance.onStorage()).isFalse();
+    assertThat(instance.system).isEqualTo(FakeInstance.OLD);
+    assertThat(machine.tasks.installed).isEmpty();
+    assertThat(report.trash()).isPresent();
+  }
+
+  @Test
+  void anInstanceThatWasRestartedByHandIsTakenBackByARestartToo() throws IOException {
+    MigrationRequest request =
+        base(ONE)
+            .configDirectory(Files.createDirectories(folder.resolve("etc/nixos")))
+            .switchSystem(true)
+            .build();
+    engine.run(engine.plan(request));
+    assertThat(instance.calls).doesNotContain("stop").contains("enter one");
+    Operation.quiet(
+        "by hand",
+        operation -> {
+          instance.terminate(operation);
+          instance.start(operation);
+          return true;
+        });
+    assertThat(instance.onStorage()).isTrue();
+    assertThat(engine.rollBack(back()).undone()).startsWith(Stage.RESTART, Stage.COMMIT);
+    assertThat(instance.onStorage()).isFalse();
+    assertThat(instance.system).isEqualTo(FakeInstance.OLD);
+  }
+
+  @Test
+  void whatTheInstanceWroteSinceItsRestartIsNotLostUnasked() throws IOException {
+    move();
+    machine.tree.targetFingerprint = "changed";
+    fails(ErrorCode.CHANGED_SINCE_COMMIT, () -> engine.rollBack(back()));
+    assertThat(instance.onStorage()).as("nothing was restarted").isTrue();
+    engine.rollBack(new RollbackRequest(storage(), ONE, machine.tree.id));
+    assertThat(instance.onStorage()).isFalse();
+  }
+
+  @Test
+  void aLeaseThatSomebodyHoldsKeepsTheInstanceFromBeingStartedOnTheStorage() throws IOException {
+    instance.leaseHeld = true;
+    StorageSdkException e = fails(ErrorCode.STORAGE_BUSY, this::move);
+    assertThat(e.stateLeft()).isEqualTo(StateLeft.RESUMABLE);
+    assertThat(instance.running).isFalse();
+    instance.leaseHeld = false;
+    engine.resume(storage(), ONE);
+    assertThat(instance.onStorage()).isTrue();
+  }
+
+  @Test
+  void aMoveThatWaitsForItsRestartSaysSo() throws IOException {
+    instance.leaseHeld = true;
+    fails(ErrorCode.STORAGE_BUSY, this::move);
+    assertThat(engine.status(storage(), ONE).notes()).anyMatch(note -> note.contains("restart"));
+  }
+}
