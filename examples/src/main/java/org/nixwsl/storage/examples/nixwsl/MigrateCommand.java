@@ -90,8 +90,7 @@ final class MigrateCommand {
 
     @Option(
         names = "--no-logon-task",
-        description =
-            "Install no task that attaches the disk after a restart of Windows.")
+        description = "Install no task that attaches the disk after a restart of Windows.")
     private boolean noLogonTask;
 
     @Option(names = "--detach", description = "Unmount and detach the disk at the end.")

@@ -44,8 +44,7 @@ final class PersistCommand {
     try (StorageSdk sdk = StorageSdk.open()) {
       SharedStorage wanted = storage.storage();
       show(
-          Optional.of(
-              sdk.mounter().persistence().install(wanted.mountName(), command(wanted))),
+          Optional.of(sdk.mounter().persistence().install(wanted.mountName(), command(wanted))),
           output);
       return NixWsl.OK;
     }

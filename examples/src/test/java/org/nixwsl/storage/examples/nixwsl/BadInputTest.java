@@ -197,8 +197,19 @@ class BadInputTest {
     assumeTrue(Files.notExists(Path.of("/run/current-system")), "skipped: this is a NixOS");
     StoreFixture store = fixture("source");
     Object[] move = {
-      "migrate", "run", "--source", store.root(), "--instance", "x", "--config-dir", folder,
-      "--disk", folder.resolve("none.vhdx"), "--size", "1G", "--restart"
+      "migrate",
+      "run",
+      "--source",
+      store.root(),
+      "--instance",
+      "x",
+      "--config-dir",
+      folder,
+      "--disk",
+      folder.resolve("none.vhdx"),
+      "--size",
+      "1G",
+      "--restart"
     };
     refused("UNSUPPORTED_PLATFORM", move);
     move[move.length - 1] = "--switch";

@@ -21,11 +21,11 @@ import org.nixwsl.storage.core.migrate.stage.StageStep;
 import org.nixwsl.storage.core.platform.Stillness;
 import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.core.run.UndoStack;
 import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
-import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.migrate.RollbackReport;
 import org.nixwsl.storage.migrate.Stage;
 import org.nixwsl.storage.mount.MountedStorage;
@@ -42,8 +42,6 @@ final class MoveRollback {
   /** Whether the instance runs from what this move made, so that it is restarted. */
   private boolean restarted;
 
-  private Optional<String> frozen = Optional.empty();
-
   MoveRollback(Attempt attempt, Machine machine, Optional<UUID> discard) {
     this.attempt = attempt;
     this.tree = machine.tree();
@@ -53,21 +51,28 @@ final class MoveRollback {
   }
 
   RollbackReport rollBack() throws IOException, InterruptedException {
+    try (UndoStack still = new UndoStack(attempt.operation().ticker())) {
+      return rollBack(still);
+    }
+  }
+
+  /**
+   * Takes it back.
+   *
+   * @param still undoes the freeze of a store that an instance runs from; forgotten when that
+   *     instance was stopped
+   */
+  private RollbackReport rollBack(UndoStack still) throws IOException, InterruptedException {
     Operation operation = attempt.operation();
     operation.runStage(
         Stage.PREFLIGHT,
         progress -> {
           AttachStep.mountToUndo(attempt);
           restarted = armed() && RestartStep.runsFromStorage(attempt);
-          if (restarted) {
-            freeze();
+          if (restarted && discard.isEmpty()) {
+            freeze(still);
           }
-          try {
-            requireNothingIsLost();
-          } catch (StorageSdkException e) {
-            thaw(e);
-            throw e;
-          }
+          requireNothingIsLost();
         });
     attempt.note(JournalEntry.Kind.UNDO_INTENT, Stage.PREFLIGHT, Map.of());
     boolean diskBefore = attempt.diskFile().filter(Files::exists).isPresent();
@@ -81,6 +86,7 @@ final class MoveRollback {
           // By somebody else's restart, of which the journal has no word: the machine shows it.
           operation.runStage(step.stage(), progress -> step.undo(attempt, operation));
           undone.add(step.stage());
+          still.keep();
         }
         continue;
       }
@@ -94,6 +100,12 @@ final class MoveRollback {
       }
       operation.runStage(step.stage(), progress -> attempt.takeBack(step, operation));
       undone.add(step.stage());
+      if (step.stage() == Stage.RESTART) {
+        still.keep(); // it ended with the instance
+      } else if (step.stage() == Stage.COMMIT && restarted) {
+        // The instance has let go of the directory; another one may have it too.
+        requireUnused(attempt.look().orElseThrow());
+      }
     }
     attempt.note(JournalEntry.Kind.UNDONE, Stage.PREFLIGHT, Map.of());
     notes.addAll(attempt.notes());
@@ -110,18 +122,8 @@ final class MoveRollback {
     if (facts.isEmpty()) {
       return;
     }
-    if (!restarted && !facts.get().users().isEmpty()) {
-      throw new ConflictException(
-          Problem.of(
-                  ErrorCode.STORAGE_BUSY,
-                  "The directory of "
-                      + attempt.request().instance()
-                      + " on the storage is in use: "
-                      + String.join(", ", facts.get().users())
-                      + ".",
-                  "Stop the instance (wsl --terminate), so that it boots from its root disk, and"
-                      + " call again.")
-              .mayGoAway());
+    if (!restarted) {
+      requireUnused(facts.get());
     }
     if (!attempt.committed()) {
       return;
@@ -156,28 +158,33 @@ final class MoveRollback {
         && attempt.state().of(Stage.COMMIT) != Progress.UNTOUCHED;
   }
 
-  /** What an instance that runs from the storage writes there after the look would be lost. */
-  private void freeze() throws IOException, InterruptedException {
+  /** What the instance that runs from the storage writes after the look would be lost. */
+  private void freeze(UndoStack still) throws IOException, InterruptedException {
     NixStore running = attempt.request().source();
-    if (discard.isEmpty() && stillness.available(running)) {
-      frozen =
-          Optional.of(
-              effects.make(
-                  "freeze the store on the storage",
-                  () -> stillness.begin(running, attempt.operation())));
+    if (!stillness.available(running)) {
+      return;
     }
+    String token =
+        effects.make(
+            "freeze the store on the storage", () -> stillness.begin(running, attempt.operation()));
+    still.push(
+        "thaw the store on the storage",
+        operation -> stillness.end(Optional.of(token), running, operation));
   }
 
-  private void thaw(StorageSdkException refusal) {
-    if (frozen.isPresent()) {
-      try {
-        Operation.toTheEnd(
-            "thaw the store",
-            attempt.operation().ticker(),
-            operation -> stillness.end(frozen, attempt.request().source(), operation));
-      } catch (StorageSdkException e) {
-        refusal.addSuppressed(e);
-      }
+  private void requireUnused(StorageTree.Facts facts) {
+    if (!facts.users().isEmpty()) {
+      throw new ConflictException(
+          Problem.of(
+                  ErrorCode.STORAGE_BUSY,
+                  "The directory of "
+                      + attempt.request().instance()
+                      + " on the storage is in use: "
+                      + String.join(", ", facts.users())
+                      + ".",
+                  "Stop the instance (wsl --terminate), so that it boots from its root disk, and"
+                      + " call again.")
+              .mayGoAway());
     }
   }
 

@@ -37,6 +37,9 @@ final class FakeInstance implements Instances, InstanceShell, InstanceControl {
   boolean startFails;
   boolean leaseHeld;
 
+  /** Who else uses the directory. */
+  List<String> others = List.of();
+
   /** So many starts from now on end in rescue. */
   int rescues;
 
@@ -110,7 +113,7 @@ final class FakeInstance implements Instances, InstanceShell, InstanceControl {
     calls.add("stop");
     running = false;
     boot = Optional.empty();
-    machine.tree.users = List.of();
+    machine.tree.users = others;
   }
 
   @Override

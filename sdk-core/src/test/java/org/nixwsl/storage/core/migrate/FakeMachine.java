@@ -236,7 +236,13 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
 
   @Override
   public List<Problem> refusals(CopyRequest request, Measure size, Operation operation) {
-    return targetRefusals;
+    return targetRefusals.isEmpty() ? holdsAStore(request).stream().toList() : targetRefusals;
+  }
+
+  private Optional<Problem> holdsAStore(CopyRequest request) {
+    return tree.directory == StorageTree.Directory.STORE && !request.update()
+        ? Optional.of(Problem.of(ErrorCode.TARGET_NOT_EMPTY, "A store.", "None."))
+        : Optional.empty();
   }
 
   @Override
@@ -244,9 +250,11 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
     if (!targetRefusals.isEmpty()) {
       throw Failures.errorOf(targetRefusals.get(0));
     }
-    if (tree.directory == StorageTree.Directory.STORE && !request.update()) {
-      throw Failures.errorOf(Problem.of(ErrorCode.TARGET_NOT_EMPTY, "A store.", "None."));
-    }
+    holdsAStore(request)
+        .ifPresent(
+            problem -> {
+              throw Failures.errorOf(problem);
+            });
     change("begin " + (request.update() ? "update " : "") + request.target().directory());
     tree.directory = StorageTree.Directory.UNFINISHED;
     return new Session();

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Optional;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
+import org.nixwsl.storage.core.migrate.stage.Machine;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.disk.ByteSize;
@@ -209,6 +210,19 @@ final class InstanceStagesTest extends MigrationFixture {
   }
 
   @Test
+  void aSystemThatSomebodySwitchedBackSinceIsSwitchedAgain() throws IOException {
+    machine.failAt = 3; // the copy, after the switch
+    fails(ErrorCode.IO_FAILED, this::move);
+    machine.failAt = -1;
+    instance.system = FakeInstance.OLD;
+    instance.hook = Optional.empty();
+    engine.resume(storage(), ONE);
+    assertThat(instance.onStorage()).isTrue();
+    engine.rollBack(back());
+    assertThat(instance.system).isEqualTo(FakeInstance.OLD);
+  }
+
+  @Test
   void aBootThatEndsInRescueOnceIsTriedAgainWithTheDiskAttached() throws IOException {
     instance.rescues = 1;
     move();
@@ -308,6 +322,51 @@ final class InstanceStagesTest extends MigrationFixture {
     assertThat(engine.rollBack(back()).undone()).startsWith(Stage.RESTART, Stage.COMMIT);
     assertThat(instance.onStorage()).isFalse();
     assertThat(instance.system).isEqualTo(FakeInstance.OLD);
+  }
+
+  @Test
+  void aDirectoryThatAnotherInstanceUsesAsWellIsNotPutIntoTheTrash() throws IOException {
+    move();
+    instance.others = List.of("another instance");
+    assertThat(fails(ErrorCode.STORAGE_BUSY, () -> engine.rollBack(back())).getMessage())
+        .contains("another instance");
+    assertThat(machine.tree.trash).isEmpty();
+    assertThat(instance.onStorage()).isFalse();
+    instance.others = List.of();
+    machine.tree.users = List.of();
+    assertThat(engine.rollBack(back()).trash()).isPresent();
+  }
+
+  @Test
+  void theStoreOfARunningInstanceStandsStillWhileItsRollbackLooksAtIt() throws IOException {
+    FakeFreeze freeze = new FakeFreeze();
+    MigrationEngine freezing =
+        new MigrationEngine(
+            new Machine(
+                machine,
+                machine,
+                machine,
+                machine.tree,
+                freeze,
+                config,
+                instance,
+                ticker(),
+                faults));
+    MigrationReport report = freezing.run(freezing.plan(whole()));
+    assertThat(report.downtime()).isPresent();
+    assertThat(report.copy().notes()).as("it was restarted").noneMatch(n -> n.contains("frozen"));
+    freeze.inForce = Optional.empty(); // the instance ended
+    freeze.calls.clear();
+    machine.tree.targetFingerprint = "changed";
+    fails(ErrorCode.CHANGED_SINCE_COMMIT, () -> freezing.rollBack(back()));
+    assertThat(freeze.calls).containsExactly("begin", "end");
+    machine.tree.targetFingerprint = "source";
+    instance.startFails = true;
+    fails(ErrorCode.WSL_FAILED, () -> freezing.rollBack(back()));
+    assertThat(freeze.inForce).as("a rollback that fails thaws").isEmpty();
+    instance.startFails = false;
+    freezing.rollBack(back());
+    assertThat(instance.onStorage()).isFalse();
   }
 
   @Test

@@ -17,7 +17,6 @@ import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.core.migrate.stage.Machine;
 import org.nixwsl.storage.core.platform.Stillness;
 import org.nixwsl.storage.core.platform.StorageTree;
-import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskSpec;
@@ -332,41 +331,6 @@ final class MoveTest extends MigrationFixture {
     assertThatThrownBy(() -> engine.runAll(List.of(plans.get(0), plans.get(0))))
         .isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> engine.runAll(List.of())).isInstanceOf(IllegalArgumentException.class);
-  }
-
-  /** A freeze as a machine has it: it outlives the process, and one at a time. */
-  private static final class FakeFreeze implements Stillness {
-    private final List<String> calls = new ArrayList<>();
-    private Optional<String> inForce = Optional.empty();
-    private boolean lost;
-
-    @Override
-    public boolean available(NixStore store) {
-      return true;
-    }
-
-    @Override
-    public String begin(NixStore store, Operation operation) {
-      String token = "freeze" + calls.size();
-      inForce = Optional.of(token);
-      calls.add("begin");
-      return token;
-    }
-
-    @Override
-    public void keep(String token, Path mark, Operation operation) {
-      assertThat(mark).hasFileName(".nix-storage-id").doesNotExist();
-      if (lost || !inForce.equals(Optional.of(token))) {
-        throw Failures.errorOf(Problem.of(ErrorCode.STORE_CHANGED, "Thawed.", "Again."));
-      }
-      calls.add("keep");
-    }
-
-    @Override
-    public void end(Optional<String> token, NixStore store, Operation operation) {
-      inForce = Optional.empty();
-      calls.add("end");
-    }
   }
 
   private MigrationEngine freezing(Stillness freeze) {
