@@ -25,6 +25,8 @@ module org.nixwsl.storage.core {
   exports org.nixwsl.storage.core.nar to
       org.nixwsl.storage.linux,
       org.nixwsl.storage.testkit;
+  exports org.nixwsl.storage.core.nixwire to
+      org.nixwsl.storage.linux;
   exports org.nixwsl.storage.core.platform to
       org.nixwsl.storage.linux,
       org.nixwsl.storage.windows;

@@ -20,6 +20,10 @@ import org.nixwsl.storage.mount.SharedStorage;
  * docs/journal-format.md}). Killed at any moment, it can be taken up by {@link #resume} or taken
  * back by {@link #rollBack}, by any process that sees the storage.
  *
+ * <p>On Windows the work is done inside the WSL instance of the request, by a program that is sent
+ * there ({@code docs/guest-protocol.md}): a call starts the instance, and where it has no Java, Nix
+ * is asked for one, which then is in its store.
+ *
  * <p>A store that the machine itself runs on under systemd is frozen from the last look at it to
  * the commit ({@code docs/freeze.md}): no daemon of Nix, and {@code /nix} read-only. After the
  * commit it stays so until the instance is restarted or the move taken back, if the request names a

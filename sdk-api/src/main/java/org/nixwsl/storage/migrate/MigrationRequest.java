@@ -14,7 +14,10 @@ import org.nixwsl.storage.store.NixStore;
 @Value.Immutable
 @ValueStyle
 public interface MigrationRequest {
-  /** The store to move. It is read and never changed. */
+  /**
+   * The store to move. It is read and never changed. On Windows a path inside the instance, {@code
+   * /nix} as a rule.
+   */
   NixStore source();
 
   /** The name of its directory on the shared storage. */

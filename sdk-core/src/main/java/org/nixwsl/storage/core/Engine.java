@@ -80,17 +80,18 @@ final class Engine implements StorageSdk {
 
   @Override
   public StoreMigrator migrator() {
+    Platform here = platform();
+    WslMounter mounts = mounter();
     return new MigrationEngine(
-        new Machine(
-            vhdx,
-            mounter(),
-            platform().storeHost(processes, ticker),
-            platform().storageTree(processes),
-            platform().stillness(processes, ticker),
-            configWriter,
-            platform().instances(processes, ticker),
-            ticker,
-            SideEffects.direct()));
+        distribution ->
+            new Machine(
+                vhdx,
+                mounts,
+                here.workplace(distribution, configWriter, processes, ticker),
+                here.instances(processes, ticker),
+                ticker,
+                SideEffects.direct()),
+        ticker);
   }
 
   @Override

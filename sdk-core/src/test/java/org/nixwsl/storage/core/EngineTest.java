@@ -6,12 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.lang.reflect.Proxy;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
+import org.nixwsl.storage.NixConfigWriter;
 import org.nixwsl.storage.StoreVerifier;
 import org.nixwsl.storage.WslMounter;
 import org.nixwsl.storage.core.platform.InstanceShell;
 import org.nixwsl.storage.core.platform.Platform;
-import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.platform.StoreHost;
+import org.nixwsl.storage.core.platform.Workplace;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.error.EnvironmentException;
@@ -59,7 +60,11 @@ class EngineTest {
     }
 
     @Override
-    public StorageTree storageTree(ProcessRunner processes) {
+    public Workplace workplace(
+        Optional<String> distribution,
+        NixConfigWriter config,
+        ProcessRunner processes,
+        Ticker ticker) {
       throw new AssertionError("not used");
     }
 

@@ -7,7 +7,12 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Optional;
+import org.nixwsl.storage.NixConfigWriter;
+import org.nixwsl.storage.core.guest.GuestParts;
 import org.nixwsl.storage.core.guest.GuestServer;
+import org.nixwsl.storage.core.nixwire.NixConfigEngine;
+import org.nixwsl.storage.core.platform.Workplace;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.linux.freeze.LinuxFreezer;
@@ -33,10 +38,17 @@ public final class GuestMain {
       ProcessRunner processes = new ProcessRunner();
       LinuxPlatform platform = new LinuxPlatform();
       Ticker ticker = Ticker.system();
+      NixConfigWriter config =
+          new NixConfigEngine(processes, ticker, name -> platform.instanceShell(name, processes));
+      Workplace here = platform.workplace(Optional.empty(), config, processes, ticker);
       new GuestServer(
-              platform.storeHost(processes, ticker),
-              platform.verifier(processes, ticker),
-              new LinuxFreezer(processes, ticker),
+              new GuestParts(
+                  here.host(),
+                  here.verifier(),
+                  new LinuxFreezer(processes, ticker),
+                  here.tree(),
+                  here.stillness(),
+                  config),
               ticker,
               GuestServer.SILENCE,
               () -> Runtime.getRuntime().halt(ABANDONED))

@@ -1,15 +1,15 @@
 package org.nixwsl.storage.linux;
 
 import java.util.Optional;
+import org.nixwsl.storage.NixConfigWriter;
 import org.nixwsl.storage.StoreVerifier;
 import org.nixwsl.storage.WslMounter;
 import org.nixwsl.storage.core.platform.InstanceControl;
 import org.nixwsl.storage.core.platform.InstanceShell;
 import org.nixwsl.storage.core.platform.Instances;
 import org.nixwsl.storage.core.platform.Platform;
-import org.nixwsl.storage.core.platform.Stillness;
-import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.platform.StoreHost;
+import org.nixwsl.storage.core.platform.Workplace;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.error.EnvironmentException;
@@ -43,11 +43,6 @@ public final class LinuxPlatform implements Platform {
   }
 
   @Override
-  public StorageTree storageTree(ProcessRunner processes) {
-    return new LinuxStorageTree(processes);
-  }
-
-  @Override
   public InstanceShell instanceShell(Optional<String> distribution, ProcessRunner processes) {
     if (distribution.isPresent()) {
       throw new EnvironmentException(
@@ -65,8 +60,17 @@ public final class LinuxPlatform implements Platform {
   }
 
   @Override
-  public Stillness stillness(ProcessRunner processes, Ticker ticker) {
-    return new LinuxStillness(new LinuxFreezer(processes, ticker));
+  public Workplace workplace(
+      Optional<String> distribution,
+      NixConfigWriter config,
+      ProcessRunner processes,
+      Ticker ticker) {
+    return new Workplace.Here(
+        storeHost(processes, ticker),
+        verifier(processes, ticker),
+        new LinuxStorageTree(processes),
+        new LinuxStillness(new LinuxFreezer(processes, ticker)),
+        config);
   }
 
   @Override

@@ -15,6 +15,7 @@ import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.migrate.Stage;
 import org.nixwsl.storage.mount.BootState;
 import org.nixwsl.storage.mount.MountedStorage;
@@ -156,6 +157,21 @@ final class WslExeMounter implements WslMounter {
   @Override
   public Persistence persistence() {
     return tasks;
+  }
+
+  @Override
+  public List<Problem> refusals(SharedStorage storage) {
+    try {
+      requireDisk(storage);
+      return Operation.quiet(
+          "ask for the version of WSL",
+          operation -> {
+            wsl.version(operation);
+            return List.of();
+          });
+    } catch (StorageSdkException e) {
+      return List.of(e.problem());
+    }
   }
 
   /** What is mounted under the name, unless it is known to be another disk. */

@@ -1,15 +1,14 @@
 package org.nixwsl.storage.core.guest;
 
-import static org.nixwsl.storage.core.guest.GuestWire.list;
 import static org.nixwsl.storage.core.guest.GuestWire.map;
 import static org.nixwsl.storage.core.guest.GuestWire.number;
 import static org.nixwsl.storage.core.guest.GuestWire.object;
+import static org.nixwsl.storage.core.guest.GuestWire.strings;
 import static org.nixwsl.storage.core.guest.GuestWire.text;
 
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.nixwsl.storage.core.platform.StoreFreezer;
@@ -88,9 +87,7 @@ final class FreezeWire {
   }
 
   private static Optional<Path> mark(Map<String, Object> fields) {
-    return fields.containsKey("mark")
-        ? Optional.of(GuestWire.path(text(fields, "mark")))
-        : Optional.empty();
+    return GuestWire.optionalText(fields, "mark").map(GuestWire::path);
   }
 
   private static Map<String, Object> frozen(Frozen frozen) {
@@ -148,9 +145,5 @@ final class FreezeWire {
 
   static StoreFreezer.Thaw thaw(Map<String, Object> fields) {
     return StoreFreezer.Thaw.valueOf(text(fields, "thaw"));
-  }
-
-  private static List<String> strings(Map<String, Object> fields, String name) {
-    return list(fields, name).stream().map(String::valueOf).toList();
   }
 }

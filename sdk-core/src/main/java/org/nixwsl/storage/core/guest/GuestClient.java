@@ -57,6 +57,7 @@ final class GuestClient implements AutoCloseable {
   private final Thread reader = new Thread(this::listen, "nixwsl-guest");
   private volatile long heardAt;
   private volatile boolean ended;
+  private volatile boolean lost;
   private long lastId;
 
   /** A client that nothing was heard from yet; for all but tests there is {@link #meet}. */
@@ -274,7 +275,13 @@ final class GuestClient implements AutoCloseable {
     }
   }
 
+  /** Whether it ended, or makes no sense: no call can be made any more. */
+  boolean lost() {
+    return lost || ended;
+  }
+
   private EnvironmentException lost(String why, @Nullable Throwable cause) {
+    lost = true;
     String said = complaints.get().strip();
     Problem problem =
         Problem.of(

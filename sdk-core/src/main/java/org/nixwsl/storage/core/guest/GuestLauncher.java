@@ -1,11 +1,7 @@
 package org.nixwsl.storage.core.guest;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.OutputStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
@@ -16,7 +12,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 import org.nixwsl.storage.core.escape.ShText;
-import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.process.RunningProcess;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.Ticker;
@@ -35,26 +30,23 @@ public final class GuestLauncher {
   private static final Logger LOG = LoggerFactory.getLogger(GuestLauncher.class);
 
   /** NixOS keeps its programs in the first, other distributions in the rest. */
-  private static final String PATH =
+  static final String PATH =
       "/run/current-system/sw/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
   /** The class files of the SDK are of this version. */
-  private static final int OLDEST_JAVA = 17;
+  static final int OLDEST_JAVA = 17;
+
+  private static final int CHUNK = 1 << 16;
 
   private final Shell shell;
-  private final Path jar;
-  private final Optional<String> java;
+  private final GuestProgram program;
+  private final GuestJava java;
   private final Ticker ticker;
 
-  /**
-   * A launcher for one place.
-   *
-   * @param jar the runnable guest jar, on this side
-   * @param java the Java program to use there; else the {@code java} on the path is taken
-   */
-  public GuestLauncher(Shell shell, Path jar, Optional<String> java, Ticker ticker) {
+  /** A launcher for one place, of a program on this side and the Java of that one. */
+  public GuestLauncher(Shell shell, GuestProgram program, GuestJava java, Ticker ticker) {
     this.shell = shell;
-    this.jar = jar;
+    this.program = program;
     this.java = java;
     this.ticker = ticker;
   }
@@ -62,23 +54,16 @@ public final class GuestLauncher {
   /**
    * Starts a guest and hears its first word. The caller closes it.
    *
-   * @throws EnvironmentException {@code GUEST_LOST} with what it said, {@code NOT_FOUND} if the jar
-   *     is not there
+   * @throws EnvironmentException {@code GUEST_LOST} with what it said, {@code NOT_FOUND} if the
+   *     program is not there, {@code TOOL_MISSING} if there is no Java for it
    */
   GuestClient launch(Operation operation) throws IOException, InterruptedException {
     operation.checkCancelled();
-    if (!Files.isRegularFile(jar)) {
-      throw new EnvironmentException(
-          Problem.of(
-              ErrorCode.NOT_FOUND,
-              "The guest program " + PathBytes.printable(jar) + " is not there.",
-              "Correct the name, or build the SDK."));
-    }
-    long size = Files.size(jar);
-    RunningProcess process = shell.start(script(size, digest(jar)));
+    byte[] jar = program.jar();
+    RunningProcess process = shell.start(script(java.find(operation), jar.length, digest(jar)));
     boolean met = false;
     try {
-      deliver(size, process, operation);
+      deliver(jar, process, operation);
       operation.checkCancelled();
       GuestClient client = GuestClient.meet(process, shell.place(), ticker, operation);
       met = true;
@@ -94,10 +79,10 @@ public final class GuestLauncher {
    * On a thread of its own: a shell that hangs does not read, and nothing interrupts a write to a
    * pipe but the end of the one that reads it.
    */
-  private void deliver(long size, RunningProcess process, Operation operation)
-      throws IOException, InterruptedException {
+  private void deliver(byte[] jar, RunningProcess process, Operation operation)
+      throws InterruptedException {
     AtomicLong sentAt = new AtomicLong(ticker.nanos());
-    FutureTask<Boolean> delivery = new FutureTask<>(() -> send(size, process.input(), sentAt));
+    FutureTask<Boolean> delivery = new FutureTask<>(() -> send(jar, process.input(), sentAt));
     Thread thread = new Thread(delivery, "nixwsl-jar");
     thread.setDaemon(true);
     thread.start();
@@ -113,7 +98,7 @@ public final class GuestLauncher {
           throw stuck(process);
         }
       } catch (ExecutionException e) {
-        throw new IOException("Cannot read the guest program " + PathBytes.printable(jar), e);
+        throw new IllegalStateException("Sending throws nothing", e);
       }
     }
   }
@@ -124,29 +109,18 @@ public final class GuestLauncher {
    * @return false if the other side ended before it had all; why is what it said, which meeting it
    *     tells
    */
-  private boolean send(long size, OutputStream to, AtomicLong sentAt) throws IOException {
-    try (InputStream from = Files.newInputStream(jar)) {
-      byte[] buffer = new byte[1 << 16];
-      long left = size;
-      while (left > 0) {
-        int n = from.read(buffer, 0, (int) Math.min(buffer.length, left));
-        if (n < 0) {
-          throw new IOException("The guest program became shorter while it was read");
-        }
-        left -= n;
-        try {
-          to.write(buffer, 0, n);
-          if (left == 0) {
-            to.flush();
-          }
-        } catch (IOException e) {
-          LOG.debug("nobody reads the guest program any more", e);
-          return false;
-        }
+  private boolean send(byte[] jar, OutputStream to, AtomicLong sentAt) {
+    try {
+      for (int from = 0; from < jar.length; from += CHUNK) {
+        to.write(jar, from, Math.min(CHUNK, jar.length - from));
         sentAt.set(ticker.nanos());
       }
+      to.flush();
+      return true;
+    } catch (IOException e) {
+      LOG.debug("nobody reads the guest program any more", e);
+      return false;
     }
-    return true;
   }
 
   private EnvironmentException stuck(RunningProcess process) {
@@ -162,14 +136,9 @@ public final class GuestLauncher {
             .mayGoAway());
   }
 
-  private static String digest(Path file) throws IOException {
+  private static String digest(byte[] jar) {
     try {
-      MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
-      try (DigestOutputStream out =
-          new DigestOutputStream(OutputStream.nullOutputStream(), sha256)) {
-        Files.copy(file, out);
-      }
-      return HexFormat.of().formatHex(sha256.digest());
+      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(jar));
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("Every Java has SHA-256", e);
     }
@@ -183,7 +152,7 @@ public final class GuestLauncher {
    * bytes of bytecode by default) at 100 saves about a second on two cores, see
    * docs/performance.md.
    */
-  private String script(long size, String sha256) {
+  private static String script(Optional<String> java, int size, String sha256) {
     String wanted = java.map(ShText::quoted).orElse("$(command -v java || true)");
     return String.join(
         "\n",

@@ -19,9 +19,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.RunOptions;
-import org.nixwsl.storage.StoreVerifier;
-import org.nixwsl.storage.core.platform.StoreFreezer;
-import org.nixwsl.storage.core.platform.StoreHost;
 import org.nixwsl.storage.core.platform.StoreHost.CopySession;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.Ticker;
@@ -55,9 +52,7 @@ public final class GuestServer {
   /** The host sends one call at a time; more than these waiting is not our host. */
   private static final int WAITING_CALLS = 16;
 
-  private final StoreHost host;
-  private final StoreVerifier verifier;
-  private final StoreFreezer freezer;
+  private final GuestParts parts;
   private final Ticker ticker;
   private final Duration silence;
   private final Runnable abandoned;
@@ -77,16 +72,8 @@ public final class GuestServer {
    *     then waits for a host that reads nothing, in a write that nothing interrupts, and holds its
    *     locks
    */
-  public GuestServer(
-      StoreHost host,
-      StoreVerifier verifier,
-      StoreFreezer freezer,
-      Ticker ticker,
-      Duration silence,
-      Runnable abandoned) {
-    this.host = host;
-    this.verifier = verifier;
-    this.freezer = freezer;
+  public GuestServer(GuestParts parts, Ticker ticker, Duration silence, Runnable abandoned) {
+    this.parts = parts;
     this.ticker = ticker;
     this.silence = silence;
     this.abandoned = abandoned;
@@ -222,33 +209,27 @@ public final class GuestServer {
               call,
               lines,
               operation ->
-                  GuestWire.measure(host.measure(GuestWire.store(call.arguments()), operation)));
+                  GuestWire.measure(
+                      parts.host().measure(GuestWire.store(call.arguments()), operation)));
       case "refusals" ->
           alone(
               call,
               lines,
               operation -> {
                 List<Problem> problems =
-                    host.refusals(
-                        GuestWire.copyRequest(GuestWire.map(call.arguments(), "request")),
-                        GuestWire.measure(GuestWire.map(call.arguments(), "measure")),
-                        operation);
+                    parts
+                        .host()
+                        .refusals(
+                            GuestWire.copyRequest(GuestWire.map(call.arguments(), "request")),
+                            GuestWire.measure(GuestWire.map(call.arguments(), "measure")),
+                            operation);
                 return GuestWire.problems(problems);
               });
       case "verify" -> verify(call, lines);
       case "begin" -> copy(call, lines);
-      default -> alone(call, lines, operation -> freeze(call, operation));
+      default ->
+          alone(call, lines, operation -> parts.answer(call.name(), call.arguments(), operation));
     }
-  }
-
-  /** The calls of a freeze are alone, or steps of a copy: then its guest is their caller. */
-  private Map<String, Object> freeze(Call call, Operation operation)
-      throws IOException, InterruptedException {
-    return FreezeWire.answer(call.name(), call.arguments(), freezer, operation)
-        .orElseThrow(
-            () ->
-                new IllegalArgumentException(
-                    "The host asks for what there is not: " + call.name()));
   }
 
   /** A call that is an operation of its own. */
@@ -269,8 +250,11 @@ public final class GuestServer {
         lines,
         () -> {
           VerifyReport report =
-              verifier.verify(
-                  GuestWire.verifyRequest(call.arguments()), options(call, () -> call.id(), lines));
+              parts
+                  .verifier()
+                  .verify(
+                      GuestWire.verifyRequest(call.arguments()),
+                      options(call, () -> call.id(), lines));
           send(call.id(), lines, report.findings(), List.of(), report.notes());
           return GuestWire.verifyReport(report);
         });
@@ -289,7 +273,7 @@ public final class GuestServer {
           Map.of(),
           operation -> {
             try (CopySession session =
-                host.begin(GuestWire.copyRequest(begin.arguments()), operation)) {
+                parts.host().begin(GuestWire.copyRequest(begin.arguments()), operation)) {
               answered[0] = true;
               result(begin.id(), lines, object());
               Call call = next();
@@ -334,7 +318,7 @@ public final class GuestServer {
         return GuestWire.copyReport(report);
       }
       default -> {
-        return freeze(call, operation);
+        return parts.answer(call.name(), call.arguments(), operation);
       }
     }
     return object();

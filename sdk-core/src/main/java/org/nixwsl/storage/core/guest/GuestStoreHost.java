@@ -15,59 +15,46 @@ import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.NixStore;
 
 /**
- * Copies stores where they are, through a guest. One guest serves a whole copy. When it is lost in
- * the middle, by a crash of either side, what was copied stays and the next copy goes on from
- * there. Thread-safe.
+ * Copies stores where they are, through a guest. When it is lost in the middle, by a crash of
+ * either side, what was copied stays and the next copy goes on from there.
  */
-public final class GuestStoreHost implements StoreHost {
-  private final GuestLauncher launcher;
+final class GuestStoreHost implements StoreHost {
+  private final GuestWorkplace place;
 
-  /** A host whose guests this starts. */
-  public GuestStoreHost(GuestLauncher launcher) {
-    this.launcher = launcher;
+  GuestStoreHost(GuestWorkplace place) {
+    this.place = place;
   }
 
   @Override
   public Measure measure(NixStore store, Operation operation)
       throws IOException, InterruptedException {
-    try (GuestClient guest = launcher.launch(operation)) {
-      return GuestWire.measure(
-          guest.call("measure", GuestWire.store(store), Listener.none(), operation));
-    }
+    return GuestWire.measure(place.repeatable("measure", GuestWire.store(store), operation));
   }
 
   @Override
   public List<Problem> refusals(CopyRequest request, Measure measure, Operation operation)
       throws IOException, InterruptedException {
-    try (GuestClient guest = launcher.launch(operation)) {
-      Map<String, Object> arguments =
-          GuestWire.object(
-              "request", GuestWire.copyRequest(request), "measure", GuestWire.measure(measure));
-      return GuestWire.problems(guest.call("refusals", arguments, Listener.none(), operation));
-    }
+    Map<String, Object> arguments =
+        GuestWire.object(
+            "request", GuestWire.copyRequest(request), "measure", GuestWire.measure(measure));
+    return GuestWire.problems(place.repeatable("refusals", arguments, operation));
   }
 
   @Override
   public CopySession begin(CopyRequest request, Operation operation)
       throws IOException, InterruptedException {
-    GuestClient guest = launcher.launch(operation);
-    boolean begun = false;
-    try {
-      guest.call("begin", GuestWire.copyRequest(request), Listener.none(), operation);
-      begun = true;
-      return new Session(guest, operation);
-    } finally {
-      if (!begun) {
-        guest.close();
-      }
-    }
+    return new Session(
+        place, place.beginCopy(GuestWire.copyRequest(request), operation), operation);
   }
 
   private static final class Session implements CopySession {
+    private final GuestWorkplace place;
     private final GuestClient guest;
     private final Operation operation;
+    private boolean closed;
 
-    Session(GuestClient guest, Operation operation) {
+    Session(GuestWorkplace place, GuestClient guest, Operation operation) {
+      this.place = place;
       this.guest = guest;
       this.operation = operation;
     }
@@ -115,10 +102,12 @@ public final class GuestStoreHost implements StoreHost {
                   guest.call("report", Map.of(), listener, operation), listener.parts()));
     }
 
-    /** The end of its input is enough for the guest to let go of its locks. */
     @Override
     public void close() {
-      guest.close();
+      if (!closed) {
+        closed = true;
+        place.endCopy(guest, operation);
+      }
     }
   }
 }

@@ -10,14 +10,13 @@ import org.nixwsl.storage.migrate.Stage;
 import org.nixwsl.storage.store.VerifyReport;
 import org.nixwsl.storage.store.VerifyRequest;
 
-/** Verifies stores where they are, through a guest. Thread-safe. */
-public final class GuestVerifier implements StoreVerifier {
-  private final GuestLauncher launcher;
+/** Verifies stores where they are, through a guest. */
+final class GuestVerifier implements StoreVerifier {
+  private final GuestWorkplace place;
   private final Ticker ticker;
 
-  /** A verifier whose guests this starts. */
-  public GuestVerifier(GuestLauncher launcher, Ticker ticker) {
-    this.launcher = launcher;
+  GuestVerifier(GuestWorkplace place, Ticker ticker) {
+    this.place = place;
     this.ticker = ticker;
   }
 
@@ -33,11 +32,9 @@ public final class GuestVerifier implements StoreVerifier {
                 Stage.VERIFY,
                 progress -> {
                   Listener listener = new Listener(progress, new GuestWire.Parts());
-                  try (GuestClient guest = launcher.launch(operation)) {
-                    return GuestWire.verifyReport(
-                        guest.call("verify", GuestWire.verifyRequest(request), listener, operation),
-                        listener.parts());
-                  }
+                  return GuestWire.verifyReport(
+                      place.call("verify", GuestWire.verifyRequest(request), listener, operation),
+                      listener.parts());
                 }));
   }
 }

@@ -8,6 +8,7 @@ import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.core.io.PathBytes;
@@ -240,16 +241,8 @@ final class GuestWire {
     return object("problems", problems.stream().map(GuestWire::problem).toList());
   }
 
-  @SuppressWarnings("unchecked") // the parser makes no other maps
   static List<Problem> problems(Map<String, Object> fields) {
-    List<Problem> problems = new ArrayList<>();
-    for (Object problem : list(fields, "problems")) {
-      if (!(problem instanceof Map<?, ?> map)) {
-        throw new IllegalArgumentException("No problem in a message: " + problem);
-      }
-      problems.add(problem((Map<String, Object>) map));
-    }
-    return problems;
+    return maps(fields, "problems").stream().map(GuestWire::problem).toList();
   }
 
   /** The findings of an {@link IntegrityException} travel before, as parts. */
@@ -271,7 +264,7 @@ final class GuestWire {
       case "CommandException" ->
           new CommandException(
               problem,
-              list(fields, "command").stream().map(String::valueOf).toList(),
+              strings(fields, "command"),
               Math.toIntExact(number(fields, "exitCode")),
               text(fields, "output"));
       case "ConflictException" -> new ConflictException(problem);
@@ -306,7 +299,28 @@ final class GuestWire {
     return field(fields, name, Boolean.class);
   }
 
-  static List<?> list(Map<String, Object> fields, String name) {
+  static Optional<String> optionalText(Map<String, Object> fields, String name) {
+    return fields.containsKey(name) ? Optional.of(text(fields, name)) : Optional.empty();
+  }
+
+  static List<String> strings(Map<String, Object> fields, String name) {
+    return list(fields, name).stream().map(String::valueOf).toList();
+  }
+
+  /** A list of objects. */
+  @SuppressWarnings("unchecked") // the parser makes no other maps
+  static List<Map<String, Object>> maps(Map<String, Object> fields, String name) {
+    List<Map<String, Object>> maps = new ArrayList<>();
+    for (Object entry : list(fields, name)) {
+      if (!(entry instanceof Map<?, ?> map)) {
+        throw new IllegalArgumentException("Not an object in " + name + ": " + entry);
+      }
+      maps.add((Map<String, Object>) map);
+    }
+    return maps;
+  }
+
+  private static List<?> list(Map<String, Object> fields, String name) {
     return field(fields, name, List.class);
   }
 

@@ -18,7 +18,9 @@ import org.nixwsl.storage.core.migrate.journal.JournalState;
 import org.nixwsl.storage.core.migrate.journal.StageJournal;
 import org.nixwsl.storage.core.migrate.stage.Attempt;
 import org.nixwsl.storage.core.migrate.stage.Machine;
+import org.nixwsl.storage.core.migrate.stage.Machines;
 import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.DiskException;
 import org.nixwsl.storage.error.EnvironmentException;
@@ -59,13 +61,13 @@ public final class MigrationEngine implements StoreMigrator {
           Stage.RESTART,
           2.0);
 
-  private final Machine machine;
-  private final MigrationPlanner planner;
+  private final Machines machines;
+  private final Ticker ticker;
 
-  /** An engine on these parts. */
-  public MigrationEngine(Machine machine) {
-    this.machine = machine;
-    this.planner = new MigrationPlanner(machine);
+  /** An engine that opens a machine for each call. */
+  public MigrationEngine(Machines machines, Ticker ticker) {
+    this.machines = machines;
+    this.ticker = ticker;
   }
 
   @Override
@@ -73,10 +75,15 @@ public final class MigrationEngine implements StoreMigrator {
     return Operation.run(
         "plan the move of " + request.instance(),
         options,
-        machine.ticker(),
+        ticker,
         Map.of(Stage.PREFLIGHT, 1.0),
-        operation ->
-            operation.stage(Stage.PREFLIGHT, progress -> planner.plan(request, operation)));
+        operation -> {
+          try (Machine machine = machine(request)) {
+            return operation.stage(
+                Stage.PREFLIGHT,
+                progress -> new MigrationPlanner(machine).plan(request, operation));
+          }
+        });
   }
 
   /**
@@ -121,15 +128,17 @@ public final class MigrationEngine implements StoreMigrator {
     return Operation.run(
         what,
         options,
-        machine.ticker(),
+        ticker,
         weights(plan),
         operation -> {
           StageTimes stages = new StageTimes(operation);
           Optional<JournalState> takenUp = unfinished(request.storage(), request.instance());
-          preflight(what, request, takenUp, stages, operation);
-          try (MovePlace place = MovePlace.open(request.storage(), operation);
-              StageJournal journal = takeUpOrBegin(place, request)) {
-            return move(what, request, detach, journal, place, stages, operation, options);
+          try (Machine machine = machine(request)) {
+            preflight(machine, what, request, takenUp, stages, operation);
+            try (MovePlace place = MovePlace.open(request.storage(), operation);
+                StageJournal journal = takeUpOrBegin(machine, place, request)) {
+              return move(machine, what, request, detach, journal, place, stages, operation);
+            }
           }
         });
   }
@@ -140,22 +149,23 @@ public final class MigrationEngine implements StoreMigrator {
     return Operation.run(
         what,
         options,
-        machine.ticker(),
+        ticker,
         WEIGHTS,
         operation -> {
           StageTimes stages = new StageTimes(operation);
           requireJournal(storage, instance);
-          try (MovePlace place = MovePlace.open(storage, operation);
+          try (Machine machine = machine(storage, instance);
+              MovePlace place = MovePlace.open(storage, operation);
               StageJournal journal = StageJournal.open(place.journal(instance))) {
             JournalState state = journal.state();
             MigrationRequest request = requireOf(state, storage, instance);
             requireForward(state);
             // A target that may be committed is no target any more: it is looked at instead.
             if (state.of(Stage.COMMIT) == JournalState.Progress.UNTOUCHED) {
-              preflight(what, request, Optional.of(state), stages, operation);
+              preflight(machine, what, request, Optional.of(state), stages, operation);
             }
             return move(
-                what, request, request.detachAtEnd(), journal, place, stages, operation, options);
+                machine, what, request, request.detachAtEnd(), journal, place, stages, operation);
           }
         });
   }
@@ -166,11 +176,12 @@ public final class MigrationEngine implements StoreMigrator {
     return Operation.run(
         "take back the move of " + instance,
         options,
-        machine.ticker(),
+        ticker,
         Map.of(Stage.COPY, 1.0),
         operation -> {
           requireJournal(request.storage(), instance);
-          try (MovePlace place = MovePlace.open(request.storage(), operation);
+          try (Machine machine = machine(request.storage(), instance);
+              MovePlace place = MovePlace.open(request.storage(), operation);
               StageJournal journal = StageJournal.open(place.journal(instance));
               Attempt attempt =
                   new Attempt(
@@ -178,8 +189,7 @@ public final class MigrationEngine implements StoreMigrator {
                       requireOf(journal.state(), request.storage(), instance),
                       journal,
                       () -> place.others(instance),
-                      operation,
-                      silent(options))) {
+                      operation)) {
             return new MoveRollback(attempt, machine, request.discardChangesSince()).rollBack();
           }
         });
@@ -189,7 +199,11 @@ public final class MigrationEngine implements StoreMigrator {
   public MigrationStatus status(SharedStorage storage, InstanceName instance) {
     return Operation.quiet(
         "look how far the move of " + instance + " is",
-        operation -> new MoveStatus(machine, storage, instance, operation).read());
+        operation -> {
+          try (Machine machine = machine(storage, instance)) {
+            return new MoveStatus(machine, storage, instance, operation).read();
+          }
+        });
   }
 
   @Override
@@ -197,45 +211,61 @@ public final class MigrationEngine implements StoreMigrator {
     return Operation.run(
         "empty the trash of the storage",
         options,
-        machine.ticker(),
+        ticker,
         Map.of(Stage.RECLAIM, 1.0),
         operation ->
             operation.stage(
                 Stage.RECLAIM,
                 progress -> {
-                  MountedStorage mounted =
-                      machine.mounter().state(storage).orElseThrow(() -> notMounted(storage));
-                  MovePlace alone = MovePlace.open(storage, operation);
-                  try {
-                    return machine
-                        .effects()
-                        .make(
-                            "empty the trash in " + MovePlace.words(storage),
-                            () -> machine.tree().emptyTrash(mounted, operation));
-                  } finally {
-                    alone.close();
+                  try (Machine machine = machines.open(Optional.empty())) {
+                    return emptyTrash(machine, storage, operation);
                   }
                 }));
   }
 
-  private MigrationReport move(
+  private Machine machine(MigrationRequest request) {
+    return machines.open(Optional.of(Machine.distribution(request)));
+  }
+
+  /** Of the instance that the journal names, which may be called otherwise than its directory. */
+  private Machine machine(SharedStorage storage, InstanceName instance) throws IOException {
+    Optional<JournalState> state =
+        StageJournal.read(MovePlace.journal(MovePlace.of(storage), instance));
+    return machines.open(
+        state
+            .map(known -> Machine.distribution(known.header().request()))
+            .or(() -> Optional.of(instance.value())));
+  }
+
+  private static ReclaimReport emptyTrash(
+      Machine machine, SharedStorage storage, Operation operation)
+      throws IOException, InterruptedException {
+    MountedStorage mounted =
+        machine.mounter().state(storage).orElseThrow(() -> notMounted(storage));
+    MovePlace alone = MovePlace.open(storage, operation);
+    try {
+      return machine
+          .effects()
+          .make(
+              "empty the trash in " + MovePlace.words(storage),
+              () -> machine.tree().emptyTrash(mounted, operation));
+    } finally {
+      alone.close();
+    }
+  }
+
+  private static MigrationReport move(
+      Machine machine,
       String what,
       MigrationRequest request,
       boolean detach,
       StageJournal journal,
       MovePlace place,
       StageTimes stages,
-      Operation operation,
-      RunOptions options)
+      Operation operation)
       throws IOException, InterruptedException {
     try (Attempt attempt =
-        new Attempt(
-            machine,
-            request,
-            journal,
-            () -> place.others(request.instance()),
-            operation,
-            silent(options))) {
+        new Attempt(machine, request, journal, () -> place.others(request.instance()), operation)) {
       MoveRun run = new MoveRun(attempt, stages, machine, detach);
       try {
         return operation.translating(what, run::move);
@@ -255,7 +285,8 @@ public final class MigrationEngine implements StoreMigrator {
   }
 
   /** The machine may have changed since the caller's plan. */
-  private void preflight(
+  private static void preflight(
+      Machine machine,
       String what,
       MigrationRequest request,
       Optional<JournalState> takenUp,
@@ -269,7 +300,8 @@ public final class MigrationEngine implements StoreMigrator {
                   Stage.PREFLIGHT,
                   progress -> {
                     List<Problem> refusals =
-                        new ArrayList<>(planner.plan(request, operation).refusals());
+                        new ArrayList<>(
+                            new MigrationPlanner(machine).plan(request, operation).refusals());
                     if (takenUp.isPresent()) {
                       // Half attached by the attempt of before: the mounter puts that in order.
                       refusals.removeIf(p -> p.code() == ErrorCode.VHDX_IN_USE);
@@ -295,7 +327,7 @@ public final class MigrationEngine implements StoreMigrator {
   }
 
   /** The journal of a move that is to be taken up. */
-  private Optional<JournalState> unfinished(SharedStorage storage, InstanceName instance)
+  private static Optional<JournalState> unfinished(SharedStorage storage, InstanceName instance)
       throws IOException {
     try {
       return StageJournal.read(MovePlace.journal(MovePlace.of(storage), instance))
@@ -308,7 +340,7 @@ public final class MigrationEngine implements StoreMigrator {
     }
   }
 
-  private StageJournal takeUpOrBegin(MovePlace place, MigrationRequest request)
+  private StageJournal takeUpOrBegin(Machine machine, MovePlace place, MigrationRequest request)
       throws IOException, InterruptedException {
     Optional<JournalState> there = place.read(request.instance());
     if (there.isPresent()) {
@@ -334,7 +366,7 @@ public final class MigrationEngine implements StoreMigrator {
       }
     }
     JournalHeader header =
-        new JournalHeader(UUID.randomUUID(), UUID.randomUUID(), machine.ticker().now(), request);
+        new JournalHeader(UUID.randomUUID(), UUID.randomUUID(), ticker.now(), request);
     return machine
         .effects()
         .make(
@@ -419,13 +451,6 @@ public final class MigrationEngine implements StoreMigrator {
             ErrorCode.NOT_MOUNTED,
             "The storage " + MovePlace.words(storage) + " is not mounted.",
             "Mount it and call again."));
-  }
-
-  /** The parts do not tell the listeners: these follow one operation, this one. */
-  private static RunOptions silent(RunOptions options) {
-    RunOptions.Builder silent = RunOptions.builder();
-    options.cancellation().ifPresent(silent::cancelWith);
-    return silent.build();
   }
 
   private static Map<Stage, Double> weights(MigrationPlan plan) {

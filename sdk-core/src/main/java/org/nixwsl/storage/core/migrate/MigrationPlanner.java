@@ -89,7 +89,7 @@ final class MigrationPlanner {
         measure.paths(),
         measure.inodes(),
         ByteSize.ofBytes(measure.diskBytes()),
-        steps(request, measure, persists),
+        steps(request, measure, persists, found),
         found.refusals,
         found.notes);
   }
@@ -126,7 +126,9 @@ final class MigrationPlanner {
   private StoreHost.Measure measure(MigrationRequest request, Findings found, Operation operation)
       throws IOException, InterruptedException {
     try {
-      return host.measure(request.source(), operation);
+      StoreHost.Measure measure = host.measure(request.source(), operation);
+      found.measured = true;
+      return measure;
     } catch (StorageSdkException e) {
       found.add(e);
       return new StoreHost.Measure(0, 0, 0, 0);
@@ -255,7 +257,8 @@ final class MigrationPlanner {
     }
   }
 
-  private List<Step> steps(MigrationRequest request, StoreHost.Measure measure, boolean persists)
+  private List<Step> steps(
+      MigrationRequest request, StoreHost.Measure measure, boolean persists, Findings found)
       throws IOException {
     List<Step> steps = new ArrayList<>();
     long inodeSeconds = measure.inodes() / INODES_A_SECOND;
@@ -297,7 +300,7 @@ final class MigrationPlanner {
     if (persists) {
       steps.add(step(Stage.PERSIST, "Install the task that attaches the disk at each logon", 1));
     }
-    if (machine.stillness().available(request.source())) {
+    if (found.measured && machine.stillness().available(request.source())) {
       steps.add(
           step(
               Stage.FREEZE,
@@ -336,6 +339,9 @@ final class MigrationPlanner {
     private final List<Problem> refusals = new ArrayList<>();
     private final List<String> notes = new ArrayList<>();
 
+    /** Whether the store could be looked at: what cannot be reached is not asked again. */
+    private boolean measured;
+
     void refuse(ErrorCode code, String message, String remedy) {
       refusals.add(Problem.of(code, message, remedy));
     }
@@ -345,7 +351,9 @@ final class MigrationPlanner {
       if (e.code() == ErrorCode.CANCELLED) {
         throw e;
       }
-      refusals.add(e.problem());
+      if (!refusals.contains(e.problem())) {
+        refusals.add(e.problem());
+      }
     }
 
     /** Null if there is no answer, and if asking failed. */

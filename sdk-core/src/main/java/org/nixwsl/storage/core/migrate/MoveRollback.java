@@ -2,7 +2,6 @@ package org.nixwsl.storage.core.migrate;
 
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -129,7 +128,7 @@ final class MoveRollback {
       return;
     }
     NixStore old = attempt.request().source();
-    if (!restarted && !Files.exists(old.database(), LinkOption.NOFOLLOW_LINKS)) {
+    if (!restarted && !tree.there(old.database())) {
       throw new EnvironmentException(
           Problem.of(
               ErrorCode.NOT_A_STORE,

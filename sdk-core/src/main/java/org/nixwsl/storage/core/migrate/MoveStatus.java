@@ -14,6 +14,7 @@ import org.nixwsl.storage.core.migrate.stage.Machine;
 import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.migrate.MigrationStatus;
 import org.nixwsl.storage.migrate.MigrationStatus.Phase;
 import org.nixwsl.storage.migrate.MigrationStatus.StageState;
@@ -49,14 +50,15 @@ final class MoveStatus {
           journal
               .map(state -> state.header().request().source())
               .orElseGet(() -> NixStore.ofNixDirectory(mounted.get().instanceDirectory(instance)));
-      seen = Optional.of(machine.tree().look(mounted.get(), instance, source, operation));
+      seen = look(mounted.get(), source);
     }
+    boolean looked = seen.isPresent();
     Optional<UUID> onStorage = seen.flatMap(StorageTree.Facts::storageId);
     Phase phase =
         running
             ? Phase.RUNNING
             : journal
-                .map(state -> phase(state, mounted.isPresent(), onStorage))
+                .map(state -> phase(state, looked, onStorage))
                 .orElse(onStorage.isPresent() ? Phase.COMMITTED : Phase.NONE);
     if (journal.isEmpty() && onStorage.isPresent()) {
       notes.add("There is no journal of this move: what is said was seen on the storage.");
@@ -70,11 +72,25 @@ final class MoveStatus {
         phase,
         journal.map(state -> state.header().begun()),
         journal.map(state -> state.header().storageId()).or(() -> onStorage),
-        mounted.isPresent(),
+        looked,
         seen.filter(facts -> !facts.users().isEmpty()).isPresent(),
         journal.map(MoveStatus::stages).orElse(List.of()),
         journal.flatMap(JournalState::failure).map(MoveStatus::failure),
         notes);
+  }
+
+  /** Where the files are out of reach, such as in an instance that is gone, the journal is left. */
+  private Optional<StorageTree.Facts> look(MountedStorage mounted, NixStore source)
+      throws IOException, InterruptedException {
+    try {
+      return Optional.of(machine.tree().look(mounted, instance, source, operation));
+    } catch (StorageSdkException e) {
+      if (e.code() == ErrorCode.CANCELLED) {
+        throw e;
+      }
+      notes.add("The storage was not looked at: " + e.getMessage());
+      return Optional.empty();
+    }
   }
 
   private Phase phase(JournalState state, boolean seen, Optional<UUID> onStorage) {

@@ -1,6 +1,7 @@
 package org.nixwsl.storage.core.platform;
 
 import java.util.Optional;
+import org.nixwsl.storage.NixConfigWriter;
 import org.nixwsl.storage.StoreVerifier;
 import org.nixwsl.storage.WslMounter;
 import org.nixwsl.storage.core.process.ProcessRunner;
@@ -37,13 +38,19 @@ public interface Platform {
   /** How a store is copied here. */
   StoreHost storeHost(ProcessRunner processes, Ticker ticker);
 
-  /** What lies on a storage beside the stores. */
-  StorageTree storageTree(ProcessRunner processes);
-
-  /** How a store is made to stand still here; by nothing when not said. */
-  default Stillness stillness(ProcessRunner processes, Ticker ticker) {
-    return Stillness.none();
-  }
+  /**
+   * Where the files of an instance are, for one operation: on Linux here, on Windows inside the
+   * instance of that name. Starts nothing before it is used.
+   *
+   * @param distribution as WSL knows it, no matter on Linux; empty for any place that sees the
+   *     storage
+   * @param config writes configurations here
+   */
+  Workplace workplace(
+      Optional<String> distribution,
+      NixConfigWriter config,
+      ProcessRunner processes,
+      Ticker ticker);
 
   /** The ways into the instances whose stores are moved; none when not said. */
   default Instances instances(ProcessRunner processes, Ticker ticker) {

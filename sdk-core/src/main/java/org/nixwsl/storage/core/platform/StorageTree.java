@@ -79,6 +79,12 @@ public interface StorageTree {
   /** Removes the file of {@link #arm}. */
   void disarm(Path flag) throws IOException;
 
+  /**
+   * Whether something of that name is on the root disk, or anywhere else where the instance sees
+   * it; a symlink is not followed.
+   */
+  boolean there(Path file) throws IOException;
+
   /** What the directory of an instance is. */
   enum Directory {
     /** Not there, or empty. */

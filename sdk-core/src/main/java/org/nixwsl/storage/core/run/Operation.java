@@ -297,6 +297,16 @@ public final class Operation {
     return new PausingScheduler(ticker, this::cancelled);
   }
 
+  /**
+   * Options for a part that is an operation of its own: it is cancelled with this one, and tells
+   * the listeners of this one nothing.
+   */
+  public RunOptions silent() {
+    RunOptions.Builder silent = RunOptions.builder();
+    options.cancellation().ifPresent(silent::cancelWith);
+    return silent.build();
+  }
+
   /** Where the time comes from. */
   public Ticker ticker() {
     return ticker;

@@ -76,6 +76,7 @@ class GuestTest {
 
   private final FakeHost host = new FakeHost();
   private final FakeFreezer freezer = new FakeFreezer();
+  private final GuestParts parts = new Answers().parts(host, host, freezer);
   private final List<StorageEvent> events = new ArrayList<>();
   private final CancellationToken token = new CancellationToken();
   private final List<AutoCloseable> open = new ArrayList<>();
@@ -442,8 +443,8 @@ class GuestTest {
         new GuestLauncher(
             new ProgramShell(
                 new ProcessRunner(), "a shell", List.of("sh", "-c", "exec sleep 300", "sh")),
-            jar,
-            Optional.empty(),
+            GuestProgram.at(jar),
+            op -> Optional.empty(),
             Ticker.system());
     Thread canceller =
         new Thread(
@@ -457,8 +458,10 @@ class GuestTest {
             });
     canceller.start();
 
-    assertThatThrownBy(() -> new GuestStoreHost(launcher).measure(STORE, operation()))
-        .isInstanceOf(OperationCancelledException.class);
+    try (GuestWorkplace place = GuestWorkplace.of(launcher, parts.config(), Ticker.system())) {
+      assertThatThrownBy(() -> place.host().measure(STORE, operation()))
+          .isInstanceOf(OperationCancelledException.class);
+    }
   }
 
   private Operation operation() {
@@ -579,7 +582,7 @@ class GuestTest {
         new Thread(
             () -> {
               try {
-                new GuestServer(host, host, freezer, Ticker.system(), silence, () -> halt(pipes))
+                new GuestServer(parts, Ticker.system(), silence, () -> halt(pipes))
                     .serve(pipes.inGuest(), pipes.outOfGuest());
                 pipes.guestEnds();
               } catch (IOException | InterruptedException e) {

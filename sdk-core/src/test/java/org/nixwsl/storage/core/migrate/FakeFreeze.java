@@ -13,7 +13,7 @@ import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.store.NixStore;
 
 /** A freeze as a machine has it: it outlives the process, and one at a time. */
-final class FakeFreeze implements Stillness {
+class FakeFreeze implements Stillness {
   final List<String> calls = new ArrayList<>();
   Optional<String> inForce = Optional.empty();
   boolean lost;

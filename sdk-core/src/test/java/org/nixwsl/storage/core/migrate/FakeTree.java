@@ -1,5 +1,7 @@
 package org.nixwsl.storage.core.migrate;
 
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -7,6 +9,7 @@ import java.util.Optional;
 import java.util.UUID;
 import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.migrate.ReclaimReport;
 import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.MountedStorage;
@@ -22,12 +25,17 @@ final class FakeTree implements StorageTree {
   String sourceFingerprint = "source";
   String targetFingerprint = "source";
   boolean sourceChangesAtEachLook;
+  Optional<Problem> outOfReach = Optional.empty();
   final List<String> trash = new ArrayList<>();
   final List<Path> armed = new ArrayList<>();
 
   @Override
   public Facts look(
       MountedStorage storage, InstanceName instance, NixStore source, Operation operation) {
+    outOfReach.ifPresent(
+        problem -> {
+          throw Failures.errorOf(problem);
+        });
     return new Facts(directory, id, users, owner, us);
   }
 
@@ -92,5 +100,10 @@ final class FakeTree implements StorageTree {
   @Override
   public void disarm(Path flag) {
     armed.remove(flag);
+  }
+
+  @Override
+  public boolean there(Path file) {
+    return Files.exists(file, LinkOption.NOFOLLOW_LINKS);
   }
 }

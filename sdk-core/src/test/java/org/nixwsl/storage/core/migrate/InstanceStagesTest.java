@@ -14,7 +14,6 @@ import java.util.List;
 import java.util.Optional;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
-import org.nixwsl.storage.core.migrate.stage.Machine;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.disk.ByteSize;
@@ -340,18 +339,7 @@ final class InstanceStagesTest extends MigrationFixture {
   @Test
   void theStoreOfARunningInstanceStandsStillWhileItsRollbackLooksAtIt() throws IOException {
     FakeFreeze freeze = new FakeFreeze();
-    MigrationEngine freezing =
-        new MigrationEngine(
-            new Machine(
-                machine,
-                machine,
-                machine,
-                machine.tree,
-                freeze,
-                config,
-                instance,
-                ticker(),
-                faults));
+    MigrationEngine freezing = engine(freeze);
     MigrationReport report = freezing.run(freezing.plan(whole()));
     assertThat(report.downtime()).isPresent();
     assertThat(report.copy().notes()).as("it was restarted").noneMatch(n -> n.contains("frozen"));

@@ -14,10 +14,7 @@ import java.util.UUID;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.nixwsl.storage.RunOptions;
-import org.nixwsl.storage.core.migrate.stage.Machine;
-import org.nixwsl.storage.core.platform.Stillness;
 import org.nixwsl.storage.core.platform.StorageTree;
-import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskSpec;
 import org.nixwsl.storage.error.ErrorCode;
@@ -333,16 +330,54 @@ final class MoveTest extends MigrationFixture {
     assertThatThrownBy(() -> engine.runAll(List.of())).isInstanceOf(IllegalArgumentException.class);
   }
 
-  private MigrationEngine freezing(Stillness freeze) {
-    return new MigrationEngine(
-        new Machine(
-            machine, machine, machine, machine.tree, freeze, config, Ticker.system(), faults));
+  @Test
+  void whereTheFilesAreOutOfReachTheStatusComesFromTheJournalAndSaysWhy() {
+    engine.run(engine.plan(newDisk()));
+    machine.mounted = true;
+    machine.tree.outOfReach =
+        Optional.of(Problem.of(ErrorCode.TOOL_MISSING, "There is no Java.", "Add one."));
+    MigrationStatus status = engine.status(storage(), ONE);
+    assertThat(status.phase()).isEqualTo(Phase.COMMITTED);
+    assertThat(status.storageSeen()).isFalse();
+    assertThat(status.notes()).anyMatch(note -> note.contains("There is no Java."));
+  }
+
+  @Test
+  void anInstanceThatCannotBeReachedIsOneReasonToRefuseAndIsNotAskedAgain() {
+    machine.badSource =
+        Optional.of(Problem.of(ErrorCode.TOOL_MISSING, "There is no Java.", "Add one."));
+    MigrationEngine unreachable =
+        engine(
+            new FakeFreeze() {
+              @Override
+              public boolean available(NixStore store) {
+                throw new AssertionError("asked again");
+              }
+            });
+    assertThat(unreachable.plan(newDisk()).refusals())
+        .containsExactly(machine.badSource.orElseThrow());
+  }
+
+  @Test
+  void eachCallWorksAtThePlaceOfItsInstance() {
+    engine.run(engine.plan(newDisk()));
+    engine.status(storage(), ONE);
+    engine.rollBack(back());
+    machine.mounted = true;
+    engine.reclaim(storage());
+    assertThat(opened)
+        .containsExactly(
+            Optional.of("one"),
+            Optional.of("one"),
+            Optional.of("one"),
+            Optional.of("one"),
+            Optional.empty());
   }
 
   @Test
   void theStoreStandsStillFromTheLastLookUntilAfterTheCommit() {
     FakeFreeze freeze = new FakeFreeze();
-    MigrationEngine freezing = freezing(freeze);
+    MigrationEngine freezing = engine(freeze);
     freeze.lost = true;
     MigrationPlan plan = freezing.plan(withConfig());
     assertThat(plan.steps())
@@ -363,7 +398,7 @@ final class MoveTest extends MigrationFixture {
   @Test
   void aCommitThatArmsNothingIsFollowedByTheThaw() throws IOException {
     FakeFreeze freeze = new FakeFreeze();
-    MigrationEngine freezing = freezing(freeze);
+    MigrationEngine freezing = engine(freeze);
     MigrationPlan plan = freezing.plan(newDisk());
     assertThat(plan.steps())
         .filteredOn(step -> step.stage() == Stage.FREEZE)
@@ -385,7 +420,7 @@ final class MoveTest extends MigrationFixture {
     other.folder = Files.createDirectory(folder.resolve("killed-at-" + point));
     other.nameTheDisk();
     FakeFreeze freeze = new FakeFreeze();
-    MigrationEngine freezing = other.freezing(freeze);
+    MigrationEngine freezing = other.engine(freeze);
     other.faults.killAt(point, true);
     assertThatThrownBy(() -> freezing.run(freezing.plan(other.newDisk())))
         .isInstanceOf(FaultPlan.Killed.class);

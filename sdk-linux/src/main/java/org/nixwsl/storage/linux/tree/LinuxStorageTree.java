@@ -207,6 +207,11 @@ public final class LinuxStorageTree implements StorageTree {
     DurableFiles.delete(flag);
   }
 
+  @Override
+  public boolean there(Path file) {
+    return Files.exists(file, LinkOption.NOFOLLOW_LINKS);
+  }
+
   private static Directory kindOf(Path directory) throws IOException {
     if (!Files.exists(directory, LinkOption.NOFOLLOW_LINKS)) {
       return Directory.ABSENT;

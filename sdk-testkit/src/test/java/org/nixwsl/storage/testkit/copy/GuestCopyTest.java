@@ -18,13 +18,16 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.nixwsl.storage.NixConfigWriter;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.core.guest.GuestLauncher;
-import org.nixwsl.storage.core.guest.GuestStoreHost;
-import org.nixwsl.storage.core.guest.GuestVerifier;
+import org.nixwsl.storage.core.guest.GuestProgram;
+import org.nixwsl.storage.core.guest.GuestWorkplace;
 import org.nixwsl.storage.core.guest.ProgramShell;
 import org.nixwsl.storage.core.guest.Shell;
 import org.nixwsl.storage.core.migrate.CopyEngine;
+import org.nixwsl.storage.core.nixwire.NixConfigEngine;
+import org.nixwsl.storage.core.platform.Workplace;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.error.EnvironmentException;
@@ -34,6 +37,7 @@ import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.event.CancellationToken;
 import org.nixwsl.storage.event.StorageEvent;
+import org.nixwsl.storage.linux.LinuxPlatform;
 import org.nixwsl.storage.migrate.Stage;
 import org.nixwsl.storage.store.CopyReport;
 import org.nixwsl.storage.store.CopyRequest;
@@ -76,9 +80,7 @@ class GuestCopyTest {
     GuestLauncher launcher = launcher(here(), GuestJar.in(directory));
 
     CopyReport report = copy(launcher, fixture.store(), target, RunOptions.ofDefaults());
-    VerifyReport verified =
-        new GuestVerifier(launcher, Ticker.system())
-            .verify(VerifyRequest.of(target), RunOptions.ofDefaults());
+    VerifyReport verified = verify(launcher, target);
 
     CopyBench.assertSame(fixture.store(), target);
     assertThat(report.paths()).isEqualTo(fixture.paths().size());
@@ -100,13 +102,29 @@ class GuestCopyTest {
   }
 
   @Test
+  void theClassesThatRunHereMakeAGuestThatNeedsNothingElse() throws Exception {
+    StoreFixture fixture = fixture();
+    NixStore target = NixStore.ofNixDirectory(disk.path().resolve("instance"));
+    GuestLauncher launcher =
+        new GuestLauncher(
+            here(),
+            GuestProgram.ofClasses(GuestCopyTest.class.getClassLoader()),
+            operation -> Optional.empty(),
+            Ticker.system());
+
+    copy(launcher, fixture.store(), target, RunOptions.ofDefaults());
+
+    CopyBench.assertSame(fixture.store(), target);
+    assertThat(verify(launcher, target).findings()).isEmpty();
+    assertNothingOfGuestsIsLeft();
+  }
+
+  @Test
   void damageThatTheGuestFindsIsInTheReportHere() throws Exception {
     StoreFixture fixture = fixture();
     List<String> damaged = fixture.damage(Damage.FLIP_BYTE).paths();
 
-    VerifyReport report =
-        new GuestVerifier(launcher(here(), GuestJar.in(directory)), Ticker.system())
-            .verify(VerifyRequest.of(fixture.store()), RunOptions.ofDefaults());
+    VerifyReport report = verify(launcher(here(), GuestJar.in(directory)), fixture.store());
 
     assertThat(report.findings())
         .filteredOn(finding -> finding.verdict() == Verdict.MODIFIED)
@@ -172,12 +190,12 @@ class GuestCopyTest {
   void aPlaceWithoutJavaIsNamedWithWhatItSaid() throws Exception {
     GuestLauncher launcher =
         new GuestLauncher(
-            here(), GuestJar.in(directory), Optional.of("/nowhere/bin/java"), Ticker.system());
+            here(),
+            GuestProgram.at(GuestJar.in(directory)),
+            operation -> Optional.of("/nowhere/bin/java"),
+            Ticker.system());
 
-    assertThatThrownBy(
-            () ->
-                new GuestVerifier(launcher, Ticker.system())
-                    .verify(VerifyRequest.of(NixStore.ofRoot(directory)), RunOptions.ofDefaults()))
+    assertThatThrownBy(() -> verify(launcher, NixStore.ofRoot(directory)))
         .isInstanceOf(EnvironmentException.class)
         .hasMessageContaining("/nowhere/bin/java is not Java 17 or newer");
   }
@@ -236,13 +254,29 @@ class GuestCopyTest {
   }
 
   private static GuestLauncher launcher(Shell shell, Path jar) {
-    return new GuestLauncher(shell, jar, Optional.empty(), Ticker.system());
+    return new GuestLauncher(
+        shell, GuestProgram.at(jar), operation -> Optional.empty(), Ticker.system());
   }
 
   private static CopyReport copy(
       GuestLauncher launcher, NixStore source, NixStore target, RunOptions options) {
-    return new CopyEngine(new GuestStoreHost(launcher), Ticker.system())
-        .copy(CopyRequest.of(source, target), options);
+    try (Workplace place = workplace(launcher)) {
+      return new CopyEngine(place.host(), Ticker.system())
+          .copy(CopyRequest.of(source, target), options);
+    }
+  }
+
+  private static VerifyReport verify(GuestLauncher launcher, NixStore store) {
+    try (Workplace place = workplace(launcher)) {
+      return place.verifier().verify(VerifyRequest.of(store), RunOptions.ofDefaults());
+    }
+  }
+
+  private static Workplace workplace(GuestLauncher launcher) {
+    NixConfigWriter here =
+        new NixConfigEngine(
+            PROCESSES, Ticker.system(), name -> new LinuxPlatform().instanceShell(name, PROCESSES));
+    return GuestWorkplace.of(launcher, here, Ticker.system());
   }
 
   private static Optional<Path> publishedJar() throws IOException {

@@ -26,7 +26,9 @@ import org.nixwsl.storage.NixConfigWriter;
 import org.nixwsl.storage.core.migrate.MigrationEngine;
 import org.nixwsl.storage.core.migrate.stage.Machine;
 import org.nixwsl.storage.core.migrate.stage.SideEffects;
+import org.nixwsl.storage.core.platform.Instances;
 import org.nixwsl.storage.core.platform.Stillness;
+import org.nixwsl.storage.core.platform.Workplace;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.Ticker;
@@ -133,16 +135,24 @@ class MoveCrashTest {
                 (proxy, method, arguments) -> {
                   throw new AssertionError("not used");
                 });
-    return new MigrationEngine(
-        new Machine(
-            new VhdxEngine(),
-            new LinuxPlatform().mounter(processes, Ticker.system()),
+    LinuxPlatform linux = new LinuxPlatform();
+    Workplace here =
+        new Workplace.Here(
             CopyBench.host(),
+            linux.verifier(processes, Ticker.system()),
             new LinuxStorageTree(processes),
             Stillness.none(),
-            noConfig,
-            Ticker.system(),
-            kill));
+            noConfig);
+    return new MigrationEngine(
+        distribution ->
+            new Machine(
+                new VhdxEngine(),
+                linux.mounter(processes, Ticker.system()),
+                here,
+                Instances.none(),
+                Ticker.system(),
+                kill),
+        Ticker.system());
   }
 
   /** All of the store, but for what SQLite leaves beside a database that is read. */

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Optional;
 import org.nixwsl.storage.core.guest.GuestFreezer;
 import org.nixwsl.storage.core.guest.GuestLauncher;
+import org.nixwsl.storage.core.guest.GuestProgram;
 import org.nixwsl.storage.core.guest.ProgramShell;
 import org.nixwsl.storage.core.platform.StoreFreezer.Token;
 import org.nixwsl.storage.core.process.ProcessRunner;
@@ -91,8 +92,8 @@ final class FreezeMachine implements AutoCloseable {
     GuestLauncher launcher =
         new GuestLauncher(
             new ProgramShell(new ProcessRunner(), "the container", command),
-            jar,
-            Optional.empty(),
+            GuestProgram.at(jar),
+            op -> Optional.empty(),
             Ticker.system());
     return Operation.quiet("start a guest", op -> GuestFreezer.open(launcher, op));
   }

@@ -61,20 +61,7 @@ public final class Guests {
    */
   public Seen look(String what, Operation operation) throws IOException, InterruptedException {
     List<WslDistribution> all = wsl.list(operation);
-    List<String> names =
-        all.stream()
-            .filter(distribution -> distribution.version() == 2)
-            .filter(distribution -> !WslDistribution.belongsToAProgram(distribution.name()))
-            .filter(
-                distribution ->
-                    distribution.state() == State.RUNNING
-                        || distribution.state() == State.STOPPED
-                        || distribution.state() == State.OTHER)
-            .sorted(
-                Comparator.comparing((WslDistribution d) -> d.state() != State.RUNNING)
-                    .thenComparing(WslDistribution::isDefault))
-            .map(WslDistribution::name)
-            .toList();
+    List<String> names = names(all);
     Set<String> running =
         all.stream()
             .filter(distribution -> distribution.state() == State.RUNNING)
@@ -87,7 +74,42 @@ public final class Guests {
     if (!result.failures.isEmpty()) {
       throw result.failures.get(0);
     }
-    throw new EnvironmentException(
+    throw none(what);
+  }
+
+  /**
+   * All instances that can be worked in, those that run first and the default one last.
+   *
+   * @param what what is done, as the beginning of a sentence
+   * @throws EnvironmentException {@code DISTRO_NOT_FOUND} if there is none
+   */
+  public List<String> all(String what, Operation operation)
+      throws IOException, InterruptedException {
+    List<String> names = names(wsl.list(operation));
+    if (names.isEmpty()) {
+      throw none(what);
+    }
+    return names;
+  }
+
+  private static List<String> names(List<WslDistribution> all) {
+    return all.stream()
+        .filter(distribution -> distribution.version() == 2)
+        .filter(distribution -> !WslDistribution.belongsToAProgram(distribution.name()))
+        .filter(
+            distribution ->
+                distribution.state() == State.RUNNING
+                    || distribution.state() == State.STOPPED
+                    || distribution.state() == State.OTHER)
+        .sorted(
+            Comparator.comparing((WslDistribution d) -> d.state() != State.RUNNING)
+                .thenComparing(WslDistribution::isDefault))
+        .map(WslDistribution::name)
+        .toList();
+  }
+
+  private static EnvironmentException none(String what) {
+    return new EnvironmentException(
         Problem.of(
             ErrorCode.DISTRO_NOT_FOUND,
             what + ": this Windows user has no WSL 2 instance to look at the disks from.",

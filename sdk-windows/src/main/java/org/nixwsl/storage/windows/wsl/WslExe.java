@@ -9,11 +9,14 @@ import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.process.RunningProcess;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.mount.MountName;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The command line of {@code wsl.exe}, and the only code that knows it. Each method is one call.
@@ -25,6 +28,8 @@ import org.nixwsl.storage.mount.MountName;
  * takes these for errors of its own.
  */
 public final class WslExe {
+  private static final Logger LOG = LoggerFactory.getLogger(WslExe.class);
+
   /**
    * wsl.exe itself tries for 60 s to reach its service, the start of the virtual machine takes up
    * to 60 s (distributionStartTimeout), and a device may take 15 s to appear.
@@ -33,6 +38,9 @@ public final class WslExe {
 
   /** For what copies a whole disk: a terabyte at 25 MB/s. */
   private static final Duration COPY_LIMIT = Duration.ofHours(12);
+
+  /** Where NixOS and other distributions have coreutils. */
+  private static final String TOOLS = "/run/current-system/sw/bin:/usr/bin:/bin";
 
   private static final Pattern VERSION = Pattern.compile("\\d+(?:\\.\\d+)+");
   private static final byte[] NOTHING = {};
@@ -291,6 +299,38 @@ public final class WslExe {
       throw answer.failure("Cannot run a command in the WSL instance " + distribution);
     }
     return answer;
+  }
+
+  /**
+   * Starts a script of POSIX sh as root in an instance, to be talked with on standard input and
+   * output; whoever starts it closes it. Where wsl.exe itself fails, its error is what is read.
+   *
+   * <p>The script goes through standard input, before what is said to it. {@code sh -s} would not
+   * do: shells such as dash read on in blocks, past the end of the script. So the words on the
+   * command line have the shell take exactly the bytes of the script; without quotes, which would
+   * not survive Windows, an empty IFS keeps the script in one piece.
+   */
+  public RunningProcess talk(String distribution, String script) {
+    byte[] text = ("unset IFS; set +f\n" + script).getBytes(StandardCharsets.UTF_8);
+    RunningProcess process =
+        runner.start(
+            List.of(
+                "-d",
+                WslDistribution.requireName(distribution),
+                "-u",
+                "root",
+                "--exec",
+                "/bin/sh",
+                "-c",
+                "PATH=" + TOOLS + ";set -f;IFS=;eval $(head -c " + text.length + ")"));
+    try {
+      process.input().write(text);
+      process.input().flush();
+    } catch (IOException e) {
+      // It ended at once. What it said is for whoever listens.
+      LOG.debug("the shell in {} takes no script", distribution, e);
+    }
+    return process;
   }
 
   private void manage(String distribution, Operation operation, String... words)

@@ -2,10 +2,9 @@ package org.nixwsl.storage.windows.wsl;
 
 import java.io.IOException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
-import org.nixwsl.storage.core.process.Command;
 import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.process.RunningProcess;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
@@ -27,28 +26,26 @@ public interface WslRunner {
       throws IOException, InterruptedException;
 
   /**
+   * Makes a call that is talked with while it runs; whoever starts it closes it.
+   *
+   * @param arguments without the program
+   * @throws EnvironmentException {@code WSL_NOT_AVAILABLE} if there is no program, {@code
+   *     UNSUPPORTED_PLATFORM} from a runner that knows only whole calls
+   */
+  default RunningProcess start(List<String> arguments) {
+    throw new EnvironmentException(
+        Problem.of(
+            ErrorCode.UNSUPPORTED_PLATFORM,
+            "What stands in the place of wsl.exe here cannot keep a program running.",
+            "Let a program stand there."));
+  }
+
+  /**
    * Starts a process for each call.
    *
    * @param program a path, or a name to be found on the system path
    */
   static WslRunner ofProgram(ProcessRunner processes, String program) {
-    return (arguments, input, limit, operation) -> {
-      List<String> argv = new ArrayList<>(List.of(program));
-      argv.addAll(arguments);
-      try {
-        return processes.run(
-            Command.of(argv).with("WSL_UTF8", "1").reading(input).within(limit), operation);
-      } catch (EnvironmentException e) {
-        if (e.code() != ErrorCode.TOOL_MISSING) {
-          throw e;
-        }
-        throw new EnvironmentException(
-            Problem.of(
-                ErrorCode.WSL_NOT_AVAILABLE,
-                "Cannot start " + program + ".",
-                "Install WSL with `wsl --install`."),
-            e);
-      }
-    };
+    return new WslProgram(processes, program);
   }
 }

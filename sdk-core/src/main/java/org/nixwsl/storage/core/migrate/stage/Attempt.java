@@ -35,7 +35,6 @@ public final class Attempt implements AutoCloseable {
   private final StageJournal journal;
   private final Operation.Work<List<JournalState>> others;
   private final Operation operation;
-  private final RunOptions silent;
   private final List<String> notes = new ArrayList<>();
   private final Map<String, String> found = new HashMap<>();
   private @Nullable MountedStorage mounted;
@@ -48,21 +47,18 @@ public final class Attempt implements AutoCloseable {
    * @param request what was asked for; its threads and its wish to detach may differ from those in
    *     the journal
    * @param others reads the journals of other instances' moves to the same storage
-   * @param silent options for parts that must not tell the listeners of this operation
    */
   public Attempt(
       Machine machine,
       MigrationRequest request,
       StageJournal journal,
       Operation.Work<List<JournalState>> others,
-      Operation operation,
-      RunOptions silent) {
+      Operation operation) {
     this.machine = machine;
     this.request = request;
     this.journal = journal;
     this.others = others;
     this.operation = operation;
-    this.silent = silent;
   }
 
   Machine machine() {
@@ -93,8 +89,9 @@ public final class Attempt implements AutoCloseable {
     return operation;
   }
 
+  /** Options for parts that must not tell the listeners of this operation. */
   RunOptions silent() {
-    return silent;
+    return operation.silent();
   }
 
   /** The id that the move gives. */

@@ -1,8 +1,6 @@
 package org.nixwsl.storage.core.migrate.stage;
 
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Map;
 import org.nixwsl.storage.NixConfigWriter;
@@ -34,9 +32,9 @@ public final class ConfigStep implements StageStep {
   }
 
   @Override
-  public Map<String, String> intent(Attempt attempt) {
+  public Map<String, String> intent(Attempt attempt) throws IOException {
     Path module = directory(attempt).resolve(NixConfigWriter.MODULE_FILE);
-    boolean before = Files.exists(module, LinkOption.NOFOLLOW_LINKS);
+    boolean before = attempt.machine().tree().there(module);
     return Map.of(
         MODULE_BEFORE,
         attempt.state().facts(stage()).getOrDefault(MODULE_BEFORE, Boolean.toString(before)));
@@ -68,7 +66,7 @@ public final class ConfigStep implements StageStep {
 
   @Override
   public void undo(Attempt attempt, Operation operation) throws IOException, InterruptedException {
-    if (!needed(attempt) || Files.notExists(directory(attempt))) {
+    if (!needed(attempt) || !attempt.machine().tree().there(directory(attempt))) {
       return;
     }
     if (Boolean.parseBoolean(attempt.state().facts(stage()).get(MODULE_BEFORE))) {

@@ -7,18 +7,16 @@ import org.nixwsl.storage.core.platform.Instances;
 import org.nixwsl.storage.core.platform.Stillness;
 import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.platform.StoreHost;
+import org.nixwsl.storage.core.platform.Workplace;
 import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.migrate.MigrationRequest;
 
 /**
- * All that a move works with. Thread-safe as its parts are.
+ * All that one operation works with; whoever opened it closes it. Calls belong to one thread.
  *
  * @param vhdx disks as files
  * @param mounter attaches and mounts
- * @param host copies stores
- * @param tree what lies on the storage beside the stores
- * @param stillness makes a store stand still
- * @param config the NixOS configuration
+ * @param place where the files of the instance are
  * @param instances the ways into instances, and to restart them
  * @param ticker where time comes from
  * @param effects through which every change goes
@@ -26,28 +24,39 @@ import org.nixwsl.storage.migrate.MigrationRequest;
 public record Machine(
     VhdxManager vhdx,
     WslMounter mounter,
-    StoreHost host,
-    StorageTree tree,
-    Stillness stillness,
-    NixConfigWriter config,
+    Workplace place,
     Instances instances,
     Ticker ticker,
-    SideEffects effects) {
+    SideEffects effects)
+    implements AutoCloseable {
   /** The instance whose store is moved, as WSL knows it. */
-  static String distribution(MigrationRequest request) {
+  public static String distribution(MigrationRequest request) {
     return request.distribution().orElse(request.instance().value());
   }
 
-  /** A machine on which no instance is entered or restarted. */
-  public Machine(
-      VhdxManager vhdx,
-      WslMounter mounter,
-      StoreHost host,
-      StorageTree tree,
-      Stillness stillness,
-      NixConfigWriter config,
-      Ticker ticker,
-      SideEffects effects) {
-    this(vhdx, mounter, host, tree, stillness, config, Instances.none(), ticker, effects);
+  /** Copies stores. */
+  public StoreHost host() {
+    return place.host();
+  }
+
+  /** What lies on the storage beside the stores. */
+  public StorageTree tree() {
+    return place.tree();
+  }
+
+  /** Makes a store stand still. */
+  public Stillness stillness() {
+    return place.stillness();
+  }
+
+  /** The NixOS configuration. */
+  public NixConfigWriter config() {
+    return place.config();
+  }
+
+  /** Leaves the place of the files. */
+  @Override
+  public void close() {
+    place.close();
   }
 }

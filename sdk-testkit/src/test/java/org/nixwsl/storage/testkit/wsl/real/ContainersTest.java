@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.nixwsl.storage.core.guest.GuestFreezer;
 import org.nixwsl.storage.core.guest.GuestLauncher;
+import org.nixwsl.storage.core.guest.GuestProgram;
 import org.nixwsl.storage.core.guest.ProgramShell;
 import org.nixwsl.storage.core.platform.StoreFreezer;
 import org.nixwsl.storage.core.process.ProcessRunner;
@@ -181,8 +182,8 @@ class ContainersTest {
                     "--exec",
                     "/bin/sh",
                     "-c")),
-            GuestJar.in(wsl.folder()),
-            Optional.empty(),
+            GuestProgram.at(GuestJar.in(wsl.folder())),
+            op -> Optional.empty(),
             Ticker.system());
     Operation.quiet(
         "test",

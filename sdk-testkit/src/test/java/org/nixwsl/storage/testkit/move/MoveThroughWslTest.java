@@ -1,0 +1,365 @@
+package org.nixwsl.storage.testkit.move;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.nixwsl.storage.NixConfigWriter;
+import org.nixwsl.storage.RunOptions;
+import org.nixwsl.storage.WslMounter;
+import org.nixwsl.storage.core.migrate.MigrationEngine;
+import org.nixwsl.storage.core.migrate.stage.Machine;
+import org.nixwsl.storage.core.migrate.stage.SideEffects;
+import org.nixwsl.storage.core.nixwire.NixConfigEngine;
+import org.nixwsl.storage.core.platform.Workplace;
+import org.nixwsl.storage.core.process.Command;
+import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.core.run.Ticker;
+import org.nixwsl.storage.core.vhdx.VhdxEngine;
+import org.nixwsl.storage.error.EnvironmentException;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.OperationCancelledException;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.event.CancellationToken;
+import org.nixwsl.storage.event.StorageEvent;
+import org.nixwsl.storage.migrate.MigrationPlan;
+import org.nixwsl.storage.migrate.MigrationReport;
+import org.nixwsl.storage.migrate.MigrationRequest;
+import org.nixwsl.storage.migrate.MigrationStatus;
+import org.nixwsl.storage.migrate.RollbackReport;
+import org.nixwsl.storage.migrate.RollbackRequest;
+import org.nixwsl.storage.migrate.Stage;
+import org.nixwsl.storage.mount.InstanceName;
+import org.nixwsl.storage.mount.SharedStorage;
+import org.nixwsl.storage.testkit.nix.NixProgram;
+import org.nixwsl.storage.testkit.nix.RealNixStore;
+import org.nixwsl.storage.testkit.wsl.SimulatedWsl;
+import org.nixwsl.storage.testkit.wsl.command.WslOutput;
+import org.nixwsl.storage.windows.WindowsPlatform;
+import org.nixwsl.storage.windows.wsl.WslRunner;
+
+/**
+ * Whole moves through {@code wsl}: the disk is a file here, the stores and the mounts are in the
+ * instances, and a guest there does all that touches them.
+ */
+@Tag("once")
+@Timeout(300)
+class MoveThroughWslTest {
+  private static final String STORAGE = "/mnt/wsl/nixstorage";
+  private static final String CONFIGURATION = "{ ... }: { imports = [ ]; }";
+  private static final ProcessRunner PROCESSES = new ProcessRunner();
+
+  @TempDir private static Path folder;
+  private static byte[] store;
+
+  @RegisterExtension final SimulatedWsl wsl = SimulatedWsl.withRealDisks();
+  private Path disk;
+
+  /** Made by Nix, with names and links of all kinds, and packed. */
+  @BeforeAll
+  static void makeAStore() throws IOException {
+    assumeTrue(NixProgram.installed(), "skipped: nix-store is missing");
+    Path root = Files.createDirectories(folder.resolve("real"));
+    RealNixStore.make(NixProgram.in(folder), root, 3, 7);
+    store = run(Command.of("tar", "-C", root.toString(), "-c", "nix")).stdout();
+  }
+
+  @BeforeEach
+  void nameTheDisk() {
+    disk = wsl.folder().resolve("shared.vhdx");
+  }
+
+  @Test
+  void aStoreIsMovedProvenLookedAtAndTakenBack() throws Exception {
+    instance("nixos");
+    sh(
+        "nixos",
+        "mkdir -p /home/nixos && printf '%s\\n' '"
+            + CONFIGURATION
+            + "' >/home/nixos/configuration.nix");
+    MigrationRequest request =
+        KilledMove.request(disk, "nixos").configDirectory(Path.of("/home/nixos")).build();
+    MigrationEngine engine = engine();
+
+    MigrationPlan plan = engine.plan(request);
+    assertThat(plan.refusals()).isEmpty();
+    assertThat(disk).as("a plan makes nothing").doesNotExist();
+    MigrationReport report = engine.run(plan);
+
+    assertThat(report.storage().mountPoint()).isEqualTo(Path.of(STORAGE));
+    assertThat(report.copy().paths()).isEqualTo(plan.paths()).isPositive();
+    String id = report.storageId().toString();
+    assertThat(sh("nixos", "cat " + STORAGE + "/nixos/.nix-storage-id")).isEqualTo(id + "\n");
+    assertThat(sh("nixos", "cat /home/nixos/nix-storage.nix")).contains(id);
+    assertThat(sh("nixos", "cat /home/nixos/configuration.nix")).contains("nix-storage.nix");
+    assertThat(sh("nixos", "stat -c %s /home/nix-storage.armed")).isEqualTo("0\n");
+    assertSound("nixos");
+    MigrationStatus status = engine.status(storage(), InstanceName.of("nixos"));
+    assertThat(status.phase()).isEqualTo(MigrationStatus.Phase.COMMITTED);
+    assertThat(status.storageSeen()).isTrue();
+    assertNoGuestIsLeft("nixos");
+
+    RollbackReport back = engine.rollBack(rollback("nixos"));
+
+    assertThat(back.trash()).isPresent();
+    assertThat(sh("nixos", "cat /home/nixos/configuration.nix")).isEqualTo(CONFIGURATION + "\n");
+    assertThat(sh("nixos", "ls -A /home /home/nixos")).doesNotContain("nix-storage");
+    assertThat(sh("nixos", "ls /mnt/wsl")).as("what the move attached").isEmpty();
+    windows(Map.of()).mounter(PROCESSES, Ticker.system()).ensureMounted(storage());
+    assertThat(sh("nixos", "ls " + STORAGE)).doesNotContain("nixos");
+    assertThat(sh("nixos", "ls -d /nix/store")).isEqualTo("/nix/store\n");
+    assertThat(engine.reclaim(storage()).removed()).containsExactly(back.trash().orElseThrow());
+    assertThat(sh("nixos", "ls -A " + STORAGE + "/.nixwsl/trash")).isEmpty();
+  }
+
+  @Test
+  void aMoveWhoseProcessIsKilledBeforeItsLastStageIsTakenUpByAnother() throws Exception {
+    killAndResume(Stage.COMMIT);
+  }
+
+  @Tag("long")
+  @ParameterizedTest
+  @EnumSource(names = {"ATTACH", "COPY", "STATE", "PROVE"})
+  void soIsOneThatIsKilledBeforeAnyOtherStage(Stage stage) throws Exception {
+    killAndResume(stage);
+  }
+
+  private void killAndResume(Stage stage) throws Exception {
+    instance("nixos");
+    ProcessRunner.Result killed =
+        Operation.quiet(
+            "test",
+            operation ->
+                PROCESSES.run(
+                    Command.of(
+                            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                            "-cp",
+                            System.getProperty("java.class.path"),
+                            KilledMove.class.getName(),
+                            disk.toString(),
+                            "nixos",
+                            stage.name())
+                        .with("NIXWSL_WSL", wsl.executable().toString())
+                        .with("LOCALAPPDATA", notes().toString())
+                        .within(Duration.ofMinutes(3)),
+                    operation));
+    assertThat(killed.exitCode()).as(killed.allText()).isEqualTo(137);
+    assertNoGuestIsLeft("nixos");
+
+    MigrationReport report = engine().resume(storage(), InstanceName.of("nixos"));
+
+    assertThat(sh("nixos", "cat " + STORAGE + "/nixos/.nix-storage-id"))
+        .isEqualTo(report.storageId() + "\n");
+    assertSound("nixos");
+    assertNoGuestIsLeft("nixos");
+  }
+
+  @Tag("long")
+  @Test
+  void severalInstancesMoveToOneDiskOneAfterTheOther() throws Exception {
+    instance("one");
+    instance("two");
+    MigrationEngine engine = engine();
+    List<MigrationPlan> plans = new ArrayList<>();
+    for (String name : List.of("one", "two")) {
+      plans.add(engine.plan(KilledMove.request(disk, name).build()));
+    }
+
+    List<MigrationReport> reports = engine.runAll(plans, RunOptions.ofDefaults());
+
+    assertThat(reports).extracting(r -> r.instance().value()).containsExactly("one", "two");
+    assertSound("one");
+    assertSound("two");
+    assertThat(sh("two", "ls " + STORAGE)).contains("one", "two");
+  }
+
+  @Tag("long")
+  @Test
+  void aMoveThatIsCancelledInTheMiddleIsResumedInTheSameProcess() throws Exception {
+    instance("nixos");
+    MigrationEngine engine = engine();
+    CancellationToken token = new CancellationToken();
+    RunOptions options =
+        RunOptions.builder()
+            .cancelWith(token)
+            .on(
+                StorageEvent.StageStarted.class,
+                event -> {
+                  if (event.stage() == Stage.PROVE) {
+                    token.cancel();
+                  }
+                })
+            .build();
+    MigrationPlan plan = engine.plan(KilledMove.request(disk, "nixos").build());
+    assertThatThrownBy(() -> engine.run(plan, options))
+        .isInstanceOf(OperationCancelledException.class);
+    assertNoGuestIsLeft("nixos");
+    engine.resume(storage(), InstanceName.of("nixos"));
+    assertSound("nixos");
+  }
+
+  @Test
+  void whatStandsAgainstAMoveIsInThePlan() throws Exception {
+    assertThat(codes(engine().plan(KilledMove.request(disk, "gone").build())))
+        .containsExactly(ErrorCode.DISTRO_NOT_FOUND);
+    instance("nixos");
+    MigrationPlan noJava =
+        engine("NIXWSL_GUEST_JAVA", "/nowhere/java")
+            .plan(KilledMove.request(disk, "nixos").build());
+    assertThat(codes(noJava)).containsExactly(ErrorCode.TOOL_MISSING);
+    assertThat(noJava.refusals().get(0).message()).contains("the WSL instance nixos");
+    MigrationPlan noJar =
+        engine("NIXWSL_GUEST_JAR", "/nowhere/guest.jar")
+            .plan(KilledMove.request(disk, "nixos").build());
+    assertThat(codes(noJar)).containsExactly(ErrorCode.NOT_FOUND);
+
+    MigrationEngine engine = engine();
+    engine.run(engine.plan(KilledMove.request(disk, "nixos").build()));
+    assertThat(codes(engine.plan(KilledMove.request(disk, "nixos").build())))
+        .as("moved already")
+        .containsExactly(ErrorCode.TARGET_NOT_EMPTY);
+    wsl.change(machine -> machine.takesNixFrom("nixos", "nixstorage"));
+    wsl.call("--terminate", "nixos");
+    assertThat(sh("nixos", "cat /nix/.nix-storage-id")).isNotBlank();
+    assertThat(codes(engine.plan(KilledMove.request(disk, "nixos").build())))
+        .as("runs from the disk already")
+        .isNotEmpty();
+    assertThatThrownBy(() -> engine.rollBack(rollback("nixos"))).hasMessageContaining("is in use");
+  }
+
+  private static List<ErrorCode> codes(MigrationPlan plan) {
+    return plan.refusals().stream().map(Problem::code).toList();
+  }
+
+  // --- The machine
+
+  /** An SDK of its own: nothing is remembered but what is in files. */
+  private MigrationEngine engine(String... variable) {
+    Map<String, String> environment = new HashMap<>();
+    if (variable.length == 2) {
+      environment.put(variable[0], variable[1]);
+    }
+    Ticker ticker = Ticker.system();
+    WindowsPlatform windows = windows(environment);
+    WslMounter mounter = windows.mounter(PROCESSES, ticker);
+    NixConfigWriter config =
+        new NixConfigEngine(PROCESSES, ticker, name -> windows.instanceShell(name, PROCESSES));
+    return new MigrationEngine(
+        distribution ->
+            new Machine(
+                new VhdxEngine(),
+                mounter,
+                windows.workplace(distribution, config, PROCESSES, ticker),
+                windows.instances(PROCESSES, ticker),
+                ticker,
+                SideEffects.direct()),
+        ticker);
+  }
+
+  private WindowsPlatform windows(Map<String, String> environment) {
+    return new WindowsPlatform(
+        WslRunner.ofProgram(PROCESSES, wsl.executable().toString()),
+        notes().resolve("nixwsl"),
+        environment);
+  }
+
+  private Path notes() {
+    return wsl.folder().resolve("local");
+  }
+
+  private SharedStorage storage() {
+    return SharedStorage.onVhdx(disk);
+  }
+
+  private RollbackRequest rollback(String instance) {
+    return new RollbackRequest(storage(), InstanceName.of(instance), Optional.empty());
+  }
+
+  /** An instance with the store on its own disk. */
+  private void instance(String name) {
+    wsl.addInstance(name);
+    String program = wsl.executable().toString();
+    ProcessRunner.Result unpacked =
+        run(Command.of(program, "-d", name, "--exec", "/bin/tar", "-C", "/", "-x").reading(store));
+    assertThat(unpacked.exitCode()).as(unpacked.allText()).isZero();
+  }
+
+  private static ProcessRunner.Result run(Command command) {
+    return Operation.quiet("test", operation -> PROCESSES.run(command, operation));
+  }
+
+  private String sh(String instance, String script) {
+    WslOutput output = wsl.call("-d", instance, "--exec", "/bin/sh", "-c", script);
+    assertThat(output.exit()).as("%s: %s", script, output.text()).isZero();
+    return output.text();
+  }
+
+  /** By the diff of the instance, which knows nothing of us; what a copy does not have is known. */
+  private void assertSound(String instance) {
+    sh(
+        instance,
+        "cd "
+            + STORAGE
+            + "/"
+            + instance
+            + " && diff -r --no-dereference /nix/store store"
+            + " && test -f var/nix/db/db.sqlite && test ! -e .nixwsl-copy");
+    String at = STORAGE + "/" + instance;
+    sh(
+        instance,
+        "nix-store --store 'local?real="
+            + at
+            + "/store&state="
+            + at
+            + "/var/nix&log=/tmp' --verify --check-contents 2>&1");
+  }
+
+  private void assertNoGuestIsLeft(String instance) throws Exception {
+    boolean gone =
+        Operation.quiet(
+            "test",
+            operation ->
+                operation.await(
+                    "the end of the guest",
+                    Duration.ofSeconds(20),
+                    () -> sh(instance, "ls -d /tmp/nixwsl-guest.* 2>/dev/null; true").isEmpty()));
+    assertThat(gone).as("nothing of a guest is left in %s", instance).isTrue();
+  }
+
+  @Test
+  void withoutWslThereIsAnErrorThatSaysSo() {
+    WindowsPlatform windows =
+        new WindowsPlatform(WslRunner.ofProgram(PROCESSES, "/nowhere/wsl.exe"), notes(), Map.of());
+    try (Workplace place =
+        windows.workplace(
+            Optional.of("nixos"),
+            new NixConfigEngine(
+                PROCESSES, Ticker.system(), name -> windows.instanceShell(name, PROCESSES)),
+            PROCESSES,
+            Ticker.system())) {
+      assertThatThrownBy(() -> place.tree().there(Path.of("/nix")))
+          .isInstanceOfSatisfying(
+              EnvironmentException.class,
+              e -> assertThat(e.code()).isEqualTo(ErrorCode.WSL_NOT_AVAILABLE));
+    }
+  }
+}

@@ -1,0 +1,3 @@
+/** Moves of stores inside instances, driven from outside through a simulated WSL. */
+@org.jspecify.annotations.NullMarked
+package org.nixwsl.storage.testkit.move;
