@@ -36,6 +36,7 @@ final class FakeInstance implements Instances, InstanceShell, InstanceControl {
   boolean switchFails;
   boolean startFails;
   boolean leaseHeld;
+  boolean bootsFromAnother;
 
   /** Who else uses the directory. */
   List<String> others = List.of();
@@ -151,7 +152,12 @@ final class FakeInstance implements Instances, InstanceShell, InstanceControl {
   private Optional<BootState> booted(Decision decision, String reason) {
     return Optional.of(
         new BootState(
-            "NixOS", decision, reason, List.of(), "/fake/mount/one", hook.map(UUID::toString)));
+            "NixOS",
+            decision,
+            reason,
+            List.of(),
+            "/fake/mount/one",
+            hook.map(id -> bootsFromAnother ? "another" : id.toString())));
   }
 
   @Override

@@ -221,6 +221,24 @@ final class InstanceStagesTest extends MigrationFixture {
     assertThat(instance.system).isEqualTo(FakeInstance.OLD);
   }
 
+  /** Its journal would have no word for what is asked now. */
+  @Test
+  void aMoveThatWasBegunIsNotTakenUpToDoMoreWithTheInstance() throws IOException {
+    machine.failAt = 3;
+    fails(ErrorCode.IO_FAILED, this::move);
+    machine.failAt = -1;
+    MigrationRequest noRestart =
+        base(ONE)
+            .configDirectory(folder.resolve("etc/nixos"))
+            .distribution("NixOS")
+            .switchSystem(true)
+            .addAllLogonCommand(COMMAND)
+            .build();
+    fails(ErrorCode.MOVE_UNFINISHED, () -> engine.run(engine.plan(noRestart)));
+    move();
+    assertThat(instance.onStorage()).isTrue();
+  }
+
   @Test
   void aBootThatEndsInRescueOnceIsTriedAgainWithTheDiskAttached() throws IOException {
     instance.rescues = 1;
@@ -245,6 +263,14 @@ final class InstanceStagesTest extends MigrationFixture {
     engine.resume(storage(), ONE);
     assertThat(machine.changes).contains("begin update /fake/mount/one", "commit");
     assertThat(instance.onStorage()).isTrue();
+  }
+
+  @Test
+  void aBootFromTheDirectoryOfAnotherMoveProvesNothing() throws IOException {
+    instance.bootsFromAnother = true;
+    StorageSdkException e = fails(ErrorCode.RESTART_FAILED, this::move);
+    assertThat(e.getMessage()).contains("it runs from /fake/mount/one");
+    assertThat(machine.tree.id).isEmpty();
   }
 
   @Test
