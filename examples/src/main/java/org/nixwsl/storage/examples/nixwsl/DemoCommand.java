@@ -35,6 +35,14 @@ final class DemoCommand implements Callable<Integer> {
   @Option(names = "--seed", defaultValue = "1", paramLabel = "N", description = "Of the contents.")
   private long seed;
 
+  @Option(
+      names = "--wsl",
+      description =
+          "Instead, as on Windows: two instances of a simulated WSL, which are containers with a"
+              + " systemd, are moved to one disk through wsl.exe's stand-in, restarted on it, and"
+              + " one is taken back. Linux as root, with Docker.")
+  private boolean wsl;
+
   @Option(names = "--keep", description = "Keep the store and the disk.")
   private boolean keep;
 
@@ -48,6 +56,9 @@ final class DemoCommand implements Callable<Integer> {
       throw new IllegalArgumentException("--packages takes a number from 2 to 10000");
     }
     Output shown = Objects.requireNonNull(output);
+    if (wsl) {
+      return new WslDemo(shown).run() ? NixWsl.OK : NixWsl.FINDINGS;
+    }
     ScratchDirectory scratch = ScratchDirectory.in(base(), "nixwsl-demo-");
     try (StorageSdk sdk = StorageSdk.open()) {
       DemoRun run = new DemoRun(sdk, scratch.path(), packages, seed, shown);

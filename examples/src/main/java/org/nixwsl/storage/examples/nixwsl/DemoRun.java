@@ -1,14 +1,10 @@
 package org.nixwsl.storage.examples.nixwsl;
 
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.nixwsl.storage.StorageSdk;
@@ -42,27 +38,7 @@ final class DemoRun {
   private final long seed;
   private final Output output;
   private final Optional<String> noDisk = whyNoDisk();
-  private final List<Row> rows = new ArrayList<>();
-  private boolean proven = true;
-
-  /**
-   * One line of the table.
-   *
-   * @param step what was done
-   * @param duration how long it took
-   * @param result what came of it
-   */
-  private record Row(String step, Duration duration, String result) {}
-
-  @FunctionalInterface
-  private interface Step<T> {
-    T run() throws IOException;
-  }
-
-  @FunctionalInterface
-  private interface Told<T> {
-    String tell(T result) throws IOException;
-  }
+  private final DemoTable table;
 
   DemoRun(StorageSdk sdk, Path work, int packages, long seed, Output output) {
     this.sdk = sdk;
@@ -70,6 +46,7 @@ final class DemoRun {
     this.packages = packages;
     this.seed = seed;
     this.output = output;
+    this.table = new DemoTable(output);
   }
 
   /** Does everything, prints the table, and tells whether everything was proven. */
@@ -85,7 +62,7 @@ final class DemoRun {
       MigrationReport report = migrate(source, storage);
       NixStore target = NixStore.ofNixDirectory(report.storage().instanceDirectory(INSTANCE));
       if (noDisk.isEmpty()) {
-        step(
+        table.step(
             "detach and attach again",
             () -> {
               sdk.mounter().unmount(storage);
@@ -104,20 +81,20 @@ final class DemoRun {
     if (noDisk.isEmpty()) {
       checkDisk();
     }
-    printTable();
-    return proven;
+    table.print(noDisk.isEmpty(), "Every path on the target is what the Nix database says.");
+    return table.proven();
   }
 
   private NixStore makeStore() throws IOException {
     Path root = work.resolve("root");
     if (!NixProgram.installed()) {
-      return step(
+      return table.step(
           "make a store",
           () -> StoreFixture.create(root, seed).store(),
           made -> "written in Java, as Nix is not installed");
     }
     NixProgram nix = NixProgram.in(Files.createDirectory(work.resolve("nix-work")));
-    return step(
+    return table.step(
         "make a store",
         () -> RealNixStore.make(nix, root, packages, seed),
         made -> "by " + nix.version());
@@ -125,7 +102,7 @@ final class DemoRun {
 
   private MigrationReport migrate(NixStore source, SharedStorage storage) throws IOException {
     if (noDisk.isEmpty()) {
-      step(
+      table.step(
           "create the disk",
           () -> sdk.vhdx().create(work.resolve("shared.vhdx"), DiskSpec.ofSize(DISK_SIZE)),
           disk -> disk.virtualSize() + " VHDX, a file of " + disk.fileSize());
@@ -133,18 +110,18 @@ final class DemoRun {
     MigrationRequest request =
         MigrationRequest.builder().source(source).instance(INSTANCE).storage(storage).build();
     MigrationPlan plan =
-        step(
+        table.step(
             "plan",
             () -> sdk.migrator().plan(request),
             p -> p.paths() + " paths, " + p.inodes() + " inodes, " + p.bytes());
     plan.refusals().forEach(refusal -> say("refused: " + refusal.message()));
     MigrationReport report =
-        step(
+        table.step(
             "migrate",
             () -> sdk.migrator().run(plan, output.following()),
             r -> r.copy().paths() + " paths, " + r.copy().bytes() + ", each proven on the disk");
     for (MigrationReport.StageTime stage : report.stages()) {
-      rows.add(new Row("  " + Output.camel(stage.stage()), stage.duration(), told(stage, report)));
+      table.add("  " + Output.camel(stage.stage()), stage.duration(), told(stage, report));
     }
     return report;
   }
@@ -163,14 +140,14 @@ final class DemoRun {
 
   private void verify(NixStore target) throws IOException {
     VerifyReport report =
-        step(
+        table.step(
             "verify",
             () -> sdk.verifier().verify(VerifyRequest.of(target), output.following()),
             r ->
                 r.damaged()
                     ? r.findings().size() + " FINDINGS"
                     : r.paths() + " paths, " + r.bytes() + ", all as the database says");
-    proven &= !report.damaged();
+    table.prove(!report.damaged());
     report.findings().forEach(f -> say(Output.camel(f.verdict()) + " " + f.path()));
   }
 
@@ -180,18 +157,18 @@ final class DemoRun {
     }
     NixProgram nix = NixProgram.in(Files.createDirectory(work.resolve("nix-opinion")));
     NixProgram.Opinion opinion =
-        step(
+        table.step(
             "ask Nix",
             () -> nix.verify(target),
             o -> "nix-store --verify --check-contents " + (o.healthy() ? "agrees" : "DISAGREES"));
-    proven &= opinion.healthy();
+    table.prove(opinion.healthy());
     if (!opinion.healthy()) {
       say(opinion.output());
     }
   }
 
   private void renderModule(MigrationReport report) throws IOException {
-    step(
+    table.step(
         "render the NixOS module",
         () ->
             sdk.configWriter()
@@ -209,7 +186,7 @@ final class DemoRun {
   private void checkDisk() throws IOException {
     Path file = work.resolve("shared.vhdx");
     DiskCheck check =
-        step(
+        table.step(
             "check the disk",
             () -> sdk.vhdx().check(file),
             c -> {
@@ -225,50 +202,7 @@ final class DemoRun {
                   + (warnings == 1 ? " warning; a file of " : " warnings; a file of ")
                   + info.fileSize();
             });
-    proven &= check.status() != DiskCheck.Status.ERRORS;
-  }
-
-  private <T> T step(String name, Step<T> step, Told<T> told) throws IOException {
-    long start = System.nanoTime();
-    T result = step.run();
-    Duration duration = Duration.ofNanos(System.nanoTime() - start);
-    rows.add(new Row(name, duration, told.tell(result)));
-    return result;
-  }
-
-  private void printTable() {
-    Map<String, Object> json =
-        Output.object(
-            "proven",
-            proven,
-            "disk",
-            noDisk.isEmpty(),
-            "steps",
-            rows.stream()
-                .map(
-                    r ->
-                        Output.object(
-                            "step",
-                            r.step().strip(),
-                            "durationMillis",
-                            r.duration().toMillis(),
-                            "result",
-                            r.result()))
-                .toList());
-    output.print(json, this::print);
-  }
-
-  private void print(PrintWriter out) {
-    out.println();
-    out.printf("%-24s %8s  %s%n", "step", "time", "result");
-    for (Row row : rows) {
-      out.printf("%-24s %8s  %s%n", row.step(), Output.time(row.duration()), row.result());
-    }
-    out.println();
-    out.println(
-        proven
-            ? "Every path on the target is what the Nix database says."
-            : "NOT everything was proven; see above.");
+    table.prove(check.status() != DiskCheck.Status.ERRORS);
   }
 
   private void say(String line) {

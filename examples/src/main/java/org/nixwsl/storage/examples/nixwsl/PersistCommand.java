@@ -135,7 +135,7 @@ final class PersistCommand {
   }
 
   /** How this program was started, without a window where Java has a program for that. */
-  private static List<String> thisProgram() {
+  static List<String> thisProgram() {
     Path home = Path.of(System.getProperty("java.home"), "bin");
     Path quiet = home.resolve("javaw.exe");
     String java = (Files.exists(quiet) ? quiet : home.resolve("java")).toString();
