@@ -95,16 +95,16 @@ final class MoveRun {
   }
 
   /**
-   * Takes a commit back that must not stand, so that the stages before it are done again: one whose
-   * undoing was cut short, and one whose old store went on before the instance was restarted.
+   * Takes a commit back whose old store went on before the instance was restarted, so that the
+   * stages before it are done again. One whose undoing was cut short with the id still there is
+   * tried once more.
    */
   private void reopen() throws IOException, InterruptedException {
-    boolean cutShort = attempt.state().of(Stage.COMMIT) == JournalState.Progress.UNDOING;
     if (attempt.committed()) {
       undo.keep(); // the instance may rely on the storage by now
-    }
-    if (cutShort || (attempt.committed() && wentOn())) {
-      attempt.takeBack(COMMIT, attempt.operation());
+      if (wentOn()) {
+        attempt.takeBack(COMMIT, attempt.operation());
+      }
     }
   }
 
