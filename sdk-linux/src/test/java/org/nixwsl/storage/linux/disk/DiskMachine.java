@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
@@ -87,6 +88,20 @@ final class DiskMachine implements BeforeEachCallback, AfterEachCallback {
       }
     }
     assertThat(left).as("what the test left behind").isEmpty();
+  }
+
+  /** Whoever looks at all devices has it open for a moment, and then it is detached after that. */
+  void detachLoop(String device) throws IOException {
+    sh("losetup -d " + device);
+    Path file =
+        Path.of("/sys/block", Path.of(device).getFileName().toString(), "loop/backing_file");
+    boolean free =
+        Operation.quiet(
+            "detach " + device,
+            operation ->
+                operation.await(
+                    device + " is free", Duration.ofSeconds(20), () -> Files.notExists(file)));
+    assertThat(free).as(device + " is free").isTrue();
   }
 
   private void unmountAll(String which) throws IOException {

@@ -207,7 +207,7 @@ final class LoopMounterTest {
       assertThat(e.code()).isEqualTo(ErrorCode.WRONG_STORAGE);
       assertThat(e.getMessage()).contains(loop);
     } finally {
-      machine.sh("losetup -d " + loop);
+      machine.detachLoop(loop);
     }
     machine.mounter().ensureMounted(storage);
     machine.mounter().unmount(storage);
