@@ -1,6 +1,5 @@
 package org.nixwsl.storage.core.guest;
 
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -344,13 +343,7 @@ final class GuestWire {
    * Path.of("/nix")}, which Windows completes with a drive and shows with backslashes: both go.
    */
   static String path(Path path) {
-    byte[] bytes = PathBytes.of(path);
-    if (path.getFileSystem().getSeparator().equals("\\")) {
-      Path root = path.getRoot();
-      String below = root == null ? path.toString() : root.relativize(path).toString();
-      bytes = ("/" + below.replace('\\', '/')).getBytes(StandardCharsets.UTF_8);
-    }
-    return Base64.getEncoder().encodeToString(bytes);
+    return Base64.getEncoder().encodeToString(PathBytes.inInstance(path));
   }
 
   static Path path(String encoded) {

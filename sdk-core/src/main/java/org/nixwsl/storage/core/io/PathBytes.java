@@ -38,6 +38,21 @@ public final class PathBytes {
   }
 
   /**
+   * The bytes of a path of a Linux instance that was given on this machine: on Windows {@code
+   * \\etc\\nixos} stands for {@code /etc/nixos}, with or without a drive.
+   */
+  public static byte[] inInstance(Path path) {
+    return path.getFileSystem().getSeparator().equals("\\")
+        ? fromWindows(path.toString()).getBytes(StandardCharsets.UTF_8)
+        : of(path);
+  }
+
+  /** The text of {@link #inInstance} for the text of a path of Windows. */
+  static String fromWindows(String path) {
+    return "/" + path.replaceFirst("^[A-Za-z]:", "").replaceFirst("^\\\\+", "").replace('\\', '/');
+  }
+
+  /**
    * A path for people: bytes that are not printable ASCII, and the percent sign, as {@code %XX}.
    */
   public static String printable(Path path) {

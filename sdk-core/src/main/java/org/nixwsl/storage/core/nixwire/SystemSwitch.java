@@ -215,7 +215,7 @@ public final class SystemSwitch {
     }
   }
 
-  /** The directory as the instance writes it; on Windows a path has backslashes. */
+  /** The directory as the instance writes it. */
   private static String text(Path directory) {
     if (!NixTools.isText(directory)) {
       throw new EnvironmentException(
@@ -226,6 +226,6 @@ public final class SystemSwitch {
                   + ", which is not UTF-8.",
               "Give the directory another name."));
     }
-    return directory.toString().replace(directory.getFileSystem().getSeparator(), "/");
+    return new String(PathBytes.inInstance(directory), StandardCharsets.UTF_8);
   }
 }

@@ -97,4 +97,19 @@ class PathBytesTest {
   private static byte[] ascii(String text) {
     return text.getBytes(StandardCharsets.US_ASCII);
   }
+
+  @Test
+  void aPathOfWindowsStandsForThatOfTheInstance() {
+    for (String path :
+        new String[] {"\\etc\\nixos", "C:\\etc\\nixos", "etc\\nixos", "d:etc\\nixos"}) {
+      assertThat(PathBytes.fromWindows(path)).isEqualTo("/etc/nixos");
+    }
+    assertThat(PathBytes.fromWindows("C:\\")).isEqualTo("/");
+  }
+
+  @Test
+  void aPathOfLinuxStandsForItself() {
+    Path path = PathBytes.toAbsolutePath(new byte[] {'/', 'a', (byte) 0xff, '\\', 'b'});
+    assertThat(PathBytes.inInstance(path)).isEqualTo(PathBytes.of(path));
+  }
 }

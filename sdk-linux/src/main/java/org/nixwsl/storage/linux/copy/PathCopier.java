@@ -135,6 +135,12 @@ final class PathCopier {
             workspace.discard(entry);
           }
         });
+    // Before one of them is copied anew, under the name that the journal knows.
+    Set<String> gone = new HashSet<>(workspace.doneBefore().keySet());
+    gone.removeAll(ledger.copied().keySet());
+    if (!gone.isEmpty()) {
+      workspace.recordGone(gone);
+    }
     links.dropUnproven(name -> false, inodesSeen);
   }
 
@@ -186,6 +192,7 @@ final class PathCopier {
   Set<String> copy(List<StoreRow> rows, boolean replacing, StageProgress progress)
       throws IOException, InterruptedException {
     Set<String> putOff = new HashSet<>();
+    Set<String> replaced = new HashSet<>();
     List<StoreRow> work = new ArrayList<>();
     for (StoreRow row : rows) {
       CopiedPath before = ledger.copied().get(row.name());
@@ -199,10 +206,11 @@ final class PathCopier {
         continue;
       }
       if (before != null) {
-        remove(Set.of(row.name()));
+        replaced.add(row.name());
       }
       work.add(row);
     }
+    remove(replaced);
     // The largest first: begun last, it would run alone at the end.
     work.sort(Comparator.comparingLong(StoreRow::narSize).reversed());
     Workers.each(
@@ -231,6 +239,9 @@ final class PathCopier {
 
   /** Removes store paths from the target. */
   void remove(Set<String> names) throws IOException {
+    if (!names.isEmpty()) {
+      workspace.recordGone(names);
+    }
     for (String name : names) {
       workspace.discard(targetStore.resolve(name));
       ledger.removed(name);

@@ -115,7 +115,7 @@ final class TargetProof {
     String name = waiting.poll();
     CopiedPath path = name == null ? null : ledger.copied().get(name);
     if (name != null && path != null) {
-      read(inStore(name, path.hash()), hasher, progress);
+      read(inStore(name, path.hash()), true, hasher, progress);
     }
   }
 
@@ -182,21 +182,26 @@ final class TargetProof {
 
   private void read(List<Due> trees, StageProgress progress)
       throws IOException, InterruptedException {
-    if (cached && !trees.isEmpty()) {
-      dropCache();
-    }
-    Workers.each(trees, READERS, this::hasher, (due, hasher) -> read(due, hasher, progress));
+    boolean fromDevice = trees.isEmpty() || !cached || dropCache();
+    Workers.each(
+        trees, READERS, this::hasher, (due, hasher) -> read(due, fromDevice, hasher, progress));
     workspace.record(List.of(), toNote());
   }
 
-  private void read(Due due, DeviceHasher hasher, StageProgress progress) {
+  /**
+   * @param fromDevice whether what is read comes from the device for sure; else the next call reads
+   *     it again
+   */
+  private void read(Due due, boolean fromDevice, DeviceHasher hasher, StageProgress progress) {
     String found = hash(due.place(), hasher, progress);
     if (found.equals(due.hash().toString())) {
       due.name()
           .ifPresent(
               name -> {
                 ledger.readBack(name);
-                unnoted.add(name);
+                if (fromDevice) {
+                  unnoted.add(name);
+                }
               });
     } else {
       damaged.put(due, finding(due.shown(), due.hash().toString(), found));
@@ -280,8 +285,12 @@ final class TargetProof {
     return !Files.exists(past) || !Files.readString(past).strip().equals("1");
   }
 
-  /** For file systems that cannot be read past the cache, or have another cache below them. */
-  private void dropCache() throws IOException, InterruptedException {
+  /**
+   * For file systems that cannot be read past the cache, or have another cache below them.
+   *
+   * @return whether it could be dropped
+   */
+  private boolean dropCache() throws IOException, InterruptedException {
     // 1: the page cache alone, see Documentation/admin-guide/sysctl/vm.rst of the kernel.
     ProcessRunner.Result result =
         processes.run(
@@ -291,5 +300,6 @@ final class TargetProof {
           "The cache could not be dropped: what was read back may come from memory, not from the"
               + " device.");
     }
+    return result.exitCode() == 0;
   }
 }

@@ -235,6 +235,7 @@ class StateCopierTest {
   /** A boot makes the links of the running system anew, and switches nothing by that. */
   @Test
   void aLinkIntoRunThatIsMadeAnewIsTheSameRootAndAnyOtherIsNot() throws IOException {
+    source = Files.createDirectory(directory.resolve("source"));
     Path roots = Files.createDirectories(source.resolve("var/nix/gcroots"));
     Path running = roots.resolve("current-system");
     Path kept = roots.resolve("kept");

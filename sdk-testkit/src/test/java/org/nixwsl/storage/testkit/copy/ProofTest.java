@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributeView;
 import java.nio.file.attribute.FileTime;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -68,13 +69,38 @@ class ProofTest {
   void readsAStorePathBackAgainThatWasCopiedAgain() throws Exception {
     copyPaths();
     Path file = CopyBench.regularFileIn(target);
-    Path inStore = target.storeDirectory().relativize(file);
-    TreeRemoval.remove(target.storeDirectory().resolve(inStore.getName(0)));
+    remove(storePath(file));
     copyPathsWithoutReadingThemBack();
     flipFirstByte(file);
     IntegrityException damaged = assertThrows(IntegrityException.class, this::copyPaths);
     assertThat(damaged.findings().stream().map(StoreFinding::path))
-        .containsExactly("/nix/store/" + inStore.getName(0));
+        .containsExactly("/nix/store/" + storePath(file));
+  }
+
+  /** Killed before the journal had the new copy: what it says of the old one must not count. */
+  @Test
+  void doesNotTakeACopyForReadBackThatTheJournalKnowsOnlyFromBefore() throws Exception {
+    copyPaths();
+    Path file = CopyBench.regularFileIn(target);
+    remove(storePath(file));
+    Path journal = target.directory().resolve(".nixwsl-copy/journal");
+    copyPathsWithoutReadingThemBack();
+    List<String> lines = Files.readAllLines(journal);
+    String last = lines.get(lines.size() - 1);
+    assertThat(last).startsWith(storePath(file) + " ");
+    Files.writeString(journal, String.join("\n", lines.subList(0, lines.size() - 1)) + "\n");
+    flipFirstByte(file);
+    copyPaths();
+    CopyBench.copy(source, target);
+    CopyBench.assertSame(source, target);
+  }
+
+  private String storePath(Path file) {
+    return target.storeDirectory().relativize(file).getName(0).toString();
+  }
+
+  private void remove(String storePath) throws Exception {
+    TreeRemoval.remove(target.storeDirectory().resolve(storePath));
   }
 
   @Test

@@ -1,11 +1,13 @@
 package org.nixwsl.storage.windows.guest;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import org.nixwsl.storage.core.escape.ShText;
+import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.platform.InstanceControl;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.EnvironmentException;
@@ -71,7 +73,7 @@ public final class WslInstanceControl implements InstanceControl {
   @Override
   public boolean leaseIsFree(Path lease, Operation operation)
       throws IOException, InterruptedException {
-    String file = lease.toString().replace(lease.getFileSystem().getSeparator(), "/");
+    String file = new String(PathBytes.inInstance(lease), StandardCharsets.UTF_8);
     List<String> others =
         wsl.running(operation).stream()
             .filter(name -> !name.equalsIgnoreCase(distribution))

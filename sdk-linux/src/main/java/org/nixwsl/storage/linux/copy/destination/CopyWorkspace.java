@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -62,6 +63,8 @@ public final class CopyWorkspace implements AutoCloseable {
 
   /** No store path has a space in its name. */
   private static final String READ_BACK = "read-back ";
+
+  private static final String GONE = "gone ";
 
   static final String LOCK = "lock";
   static final String LINKS = "links";
@@ -192,6 +195,14 @@ public final class CopyWorkspace implements AutoCloseable {
     readBack.forEach(name -> lines.add(READ_BACK + name));
     paths.forEach(path -> lines.add(path.name() + " " + path.hash()));
     journal.append(lines);
+  }
+
+  /**
+   * Notes durably that store paths are about to be removed from the target, or are not there any
+   * more: what the journal said of them is not true of a copy that is made anew.
+   */
+  public void recordGone(Collection<String> names) throws IOException {
+    journal.append(names.stream().map(name -> GONE + name).toList());
   }
 
   /** Whether an earlier call left something in the target. */
@@ -379,6 +390,10 @@ public final class CopyWorkspace implements AutoCloseable {
     int space = line.indexOf(' ');
     if (line.startsWith(READ_BACK)) {
       readBack.add(line.substring(READ_BACK.length()));
+    } else if (line.startsWith(GONE)) {
+      String name = line.substring(GONE.length());
+      done.remove(name);
+      readBack.remove(name);
     } else if (space > 0) {
       String name = line.substring(0, space);
       done.put(name, line.substring(space + 1));

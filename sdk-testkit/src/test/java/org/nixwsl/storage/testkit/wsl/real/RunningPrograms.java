@@ -80,11 +80,12 @@ abstract class RunningPrograms {
   @Test
   void aProgramEndsWithItsInstanceAndItsStatusIsNotHeard() throws Exception {
     ExecutorService other = Executors.newSingleThreadExecutor();
+    String ownTime = "1000." + ProcessHandle.current().pid(); // other tests sleep as well
     try (Talk cat = new Talk("/bin/cat")) {
       cat.said("one");
       Future<WslOutput> sleeping =
-          other.submit(() -> call("-d", "nixos", "--exec", "/bin/sleep", "1000"));
-      comesTrue(() -> programs("sleep\0001000") == 1);
+          other.submit(() -> call("-d", "nixos", "--exec", "/bin/sleep", ownTime));
+      comesTrue(() -> programs("sleep\000" + ownTime) == 1);
       assertThat(call("--terminate", "nixos").exit()).isZero();
       assertThat(sleeping.get().exit()).isEqualTo(1);
       assertThat(cat.ended()).isEqualTo(1);
