@@ -24,6 +24,5 @@ mount -t tmpfs -o mode=755 run run
 mount -t tmpfs -o mode=1777 tmp tmp
 # Moved as WSL does: it stays one with the share of the others.
 mount --move /mnt/wsl mnt/wsl
-printf 'ready\n' >&3
-exec 3>&-
-exec chroot . sleep infinity
+# Ready only in its own root: whoever enters before that would be in the virtual machine's.
+exec chroot . sh -c "printf 'ready\n' >&3; exec 3>&-; exec sleep infinity"
