@@ -68,7 +68,7 @@ final class MoveRollback {
         progress -> {
           AttachStep.mountToUndo(attempt);
           restarted = armed() && RestartStep.runsFromStorage(attempt);
-          if (restarted && discard.isEmpty()) {
+          if (restarted && !discards()) {
             freeze(still);
           }
           requireNothingIsLost();
@@ -124,7 +124,10 @@ final class MoveRollback {
     if (!restarted) {
       requireUnused(facts.get());
     }
-    if (!attempt.committed()) {
+    // Not whether the id is there: a rollback of before may have removed it and gone no further,
+    // with the instance still running from the storage.
+    if (attempt.state().of(Stage.COMMIT) == Progress.UNTOUCHED
+        || facts.get().directory() != StorageTree.Directory.STORE) {
       return;
     }
     NixStore old = attempt.request().source();
@@ -137,7 +140,7 @@ final class MoveRollback {
                   + " any more, so that nothing can be gone back to.",
               "Restore it first."));
     }
-    if (discard.filter(attempt.storageId()::equals).isEmpty() && changed()) {
+    if (!discards() && changed()) {
       throw new ConflictException(
           Problem.of(
               ErrorCode.CHANGED_SINCE_COMMIT,
@@ -149,6 +152,11 @@ final class MoveRollback {
                   + attempt.storageId()
                   + " as discardChangesSince."));
     }
+  }
+
+  /** Whether the caller said that the changes since the commit may go, of this move. */
+  private boolean discards() {
+    return discard.filter(attempt.storageId()::equals).isPresent();
   }
 
   /** Whether a boot may have taken the storage by now. */

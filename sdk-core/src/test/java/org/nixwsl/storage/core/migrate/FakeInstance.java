@@ -35,6 +35,7 @@ final class FakeInstance implements Instances, InstanceShell, InstanceControl {
   boolean controllable = true;
   boolean switchFails;
   boolean startFails;
+  boolean stopFails;
   boolean leaseHeld;
   boolean bootsFromAnother;
 
@@ -111,6 +112,9 @@ final class FakeInstance implements Instances, InstanceShell, InstanceControl {
 
   @Override
   public void terminate(Operation operation) {
+    if (stopFails) {
+      throw new EnvironmentException(Problem.of(ErrorCode.WSL_FAILED, "No stop.", "None."));
+    }
     calls.add("stop");
     running = false;
     boot = Optional.empty();

@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.UUID;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.nixwsl.storage.core.run.Operation;
@@ -391,6 +392,37 @@ final class InstanceStagesTest extends MigrationFixture {
     assertThat(instance.onStorage()).as("nothing was restarted").isTrue();
     engine.rollBack(new RollbackRequest(storage(), ONE, machine.tree.id));
     assertThat(instance.onStorage()).isFalse();
+  }
+
+  /** The first rollback removed the id, and the instance went on on the storage. */
+  @Test
+  void whatTheInstanceWroteAfterARollbackThatFailedIsNotLostUnasked() throws IOException {
+    move();
+    Optional<UUID> id = machine.tree.id;
+    instance.stopFails = true;
+    fails(ErrorCode.WSL_FAILED, () -> engine.rollBack(back()));
+    assertThat(machine.tree.id).isEmpty();
+    assertThat(instance.onStorage()).isTrue();
+    instance.stopFails = false;
+    machine.tree.targetFingerprint = "built since";
+    fails(ErrorCode.CHANGED_SINCE_COMMIT, () -> engine.rollBack(back()));
+    assertThat(instance.onStorage()).as("nothing was restarted").isTrue();
+    assertThat(machine.tree.trash).isEmpty();
+    engine.rollBack(new RollbackRequest(storage(), ONE, id));
+    assertThat(instance.onStorage()).isFalse();
+    assertThat(machine.tree.trash).hasSize(1);
+  }
+
+  /** It discards nothing: the store has to stand still while it is looked at. */
+  @Test
+  void anIdOfAnotherMoveDoesNotKeepARollbackFromFreezing() throws IOException {
+    FakeFreeze freeze = new FakeFreeze();
+    MigrationEngine freezing = engine(freeze);
+    freezing.run(freezing.plan(whole()));
+    freeze.inForce = Optional.empty(); // the instance ended
+    freeze.calls.clear();
+    freezing.rollBack(new RollbackRequest(storage(), ONE, Optional.of(UUID.randomUUID())));
+    assertThat(freeze.calls).startsWith("begin");
   }
 
   @Test
