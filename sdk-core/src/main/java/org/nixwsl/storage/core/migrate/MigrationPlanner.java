@@ -94,20 +94,21 @@ final class MigrationPlanner {
         found.notes);
   }
 
-  /** Whether a task is installed; where one was asked for and cannot be, that is no refusal. */
+  /** Whether a task is installed; where none can be at all, that is no refusal. */
   private boolean persists(MigrationRequest request, Findings found) {
     if (!PersistStep.wanted(request)) {
       return false;
     }
-    Optional<Problem> missing = PersistStep.missing(machine, request);
-    missing
-        .filter(problem -> problem.code() != ErrorCode.UNSUPPORTED_PLATFORM)
-        .ifPresent(
-            problem ->
-                found.notes.add(
-                    "No task will attach the disk after a restart of Windows: "
-                        + problem.message()));
-    return missing.isEmpty();
+    try {
+      Optional<Problem> missing = PersistStep.missing(machine, request);
+      missing
+          .filter(problem -> problem.code() != ErrorCode.UNSUPPORTED_PLATFORM)
+          .ifPresent(problem -> found.notes.add(PersistStep.leftOut(problem)));
+      return missing.isEmpty();
+    } catch (StorageSdkException e) {
+      found.add(e);
+      return true;
+    }
   }
 
   /** What is to be done with the instance itself, and cannot be. */

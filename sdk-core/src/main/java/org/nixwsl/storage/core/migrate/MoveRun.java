@@ -80,8 +80,8 @@ final class MoveRun {
   /** Runs the stages that are not done. */
   MigrationReport move() throws IOException, InterruptedException {
     for (StageStep step : STEPS) {
+      under = Optional.of(step.stage());
       if (step.needed(attempt)) {
-        under = Optional.of(step.stage());
         prepareUndo(step);
         run(step);
       }

@@ -2,6 +2,7 @@ package org.nixwsl.storage.core.migrate;
 
 import java.util.List;
 import java.util.Optional;
+import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.mount.MountName;
 import org.nixwsl.storage.mount.Persistence;
 
@@ -9,6 +10,11 @@ import org.nixwsl.storage.mount.Persistence;
 final class FakeTasks implements Persistence {
   Optional<List<String>> installed = Optional.empty();
   boolean enabled = true;
+
+  /** What asking for the task fails with, and how often it succeeds before. */
+  Optional<Problem> broken = Optional.empty();
+
+  int succeedsBefore;
 
   @Override
   public Task install(MountName mount, List<String> command) {
@@ -19,6 +25,9 @@ final class FakeTasks implements Persistence {
 
   @Override
   public Optional<Task> query(MountName mount) {
+    if (broken.isPresent() && succeedsBefore-- <= 0) {
+      throw Failures.errorOf(broken.get());
+    }
     return installed.map(command -> new Task("task", enabled, true));
   }
 

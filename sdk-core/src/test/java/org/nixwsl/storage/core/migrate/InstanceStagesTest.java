@@ -157,7 +157,41 @@ final class InstanceStagesTest extends MigrationFixture {
     MigrationPlan plan = engine.plan(whole());
     assertThat(plan.steps()).extracting(MigrationPlan.Step::stage).doesNotContain(Stage.PERSIST);
     assertThat(plan.notes()).isEmpty();
-    engine.run(plan);
+    MigrationReport report = engine.run(plan);
+    assertThat(report.copy().notes()).anyMatch(note -> note.contains("No task will attach"));
+    assertThat(instance.onStorage()).isTrue();
+  }
+
+  @Test
+  void withoutTheProgramForTasksPlanAndReportSayThatThereIsNone() throws IOException {
+    machine.hasTasks = true;
+    machine.tasks.broken =
+        Optional.of(Problem.of(ErrorCode.TOOL_MISSING, "There is no schtasks.", "None."));
+    MigrationPlan plan = engine.plan(whole());
+    assertThat(plan.refusals()).isEmpty();
+    assertThat(plan.notes()).anyMatch(note -> note.contains("There is no schtasks."));
+    MigrationReport report = engine.run(plan);
+    assertThat(report.copy().notes()).anyMatch(note -> note.contains("There is no schtasks."));
+    assertThat(instance.onStorage()).isTrue();
+  }
+
+  @Test
+  void aTaskThatCannotBeAskedForIsNotLeftOutUnsaid() throws IOException {
+    machine.hasTasks = true;
+    machine.tasks.broken =
+        Optional.of(Problem.of(ErrorCode.COMMAND_FAILED, "The scheduler is busy.", "Again."));
+    assertThat(engine.plan(whole()).refusals())
+        .extracting(Problem::code)
+        .containsExactly(ErrorCode.COMMAND_FAILED);
+    machine.tasks.succeedsBefore = 2; // the plan, and the look before the first stage
+    StorageSdkException e = fails(ErrorCode.COMMAND_FAILED, this::move);
+    assertThat(e.stateLeft()).isEqualTo(StateLeft.RESUMABLE);
+    assertThat(machine.committed).isFalse();
+    assertThat(engine.status(storage(), ONE).failure().orElseThrow().stage())
+        .isEqualTo(Stage.PERSIST);
+    machine.tasks.broken = Optional.empty();
+    engine.resume(storage(), ONE);
+    assertThat(machine.tasks.installed).contains(COMMAND);
     assertThat(instance.onStorage()).isTrue();
   }
 

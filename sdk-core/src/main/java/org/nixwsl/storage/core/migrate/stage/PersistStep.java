@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Predicate;
 import org.nixwsl.storage.core.migrate.journal.JournalState;
 import org.nixwsl.storage.core.run.Operation;
@@ -25,6 +26,10 @@ import org.nixwsl.storage.mount.StorageLocation;
 public final class PersistStep implements StageStep {
   private static final String TASK_BEFORE = "taskBefore";
 
+  /** A platform without such tasks, no program for them, and no user to have one. */
+  private static final Set<ErrorCode> NONE_HERE =
+      Set.of(ErrorCode.UNSUPPORTED_PLATFORM, ErrorCode.TOOL_MISSING, ErrorCode.ACCESS_DENIED);
+
   /** The step. */
   public PersistStep() {}
 
@@ -40,26 +45,35 @@ public final class PersistStep implements StageStep {
   }
 
   /**
-   * Why no task can be installed here; empty if one can. A platform that needs none gives no
-   * reason.
+   * Why no task can be installed here, whenever it is tried; empty if one can.
+   *
+   * @throws StorageSdkException if that cannot be told now
    */
   public static Optional<Problem> missing(Machine machine, MigrationRequest request) {
     try {
       machine.mounter().persistence().query(request.storage().mountName());
       return Optional.empty();
     } catch (StorageSdkException e) {
-      if (e.code() == ErrorCode.CANCELLED) {
-        throw e;
+      if (NONE_HERE.contains(e.code())) {
+        return Optional.of(e.problem());
       }
-      return Optional.of(e.problem());
+      throw e;
     }
+  }
+
+  /** What people are told where none is installed. */
+  public static String leftOut(Problem missing) {
+    return "No task will attach the disk after a restart of Windows: " + missing.message();
   }
 
   @Override
   public boolean needed(Attempt attempt) throws IOException, InterruptedException {
-    return wanted(attempt.request())
-        && !attempt.committed()
-        && missing(attempt.machine(), attempt.request()).isEmpty();
+    if (!wanted(attempt.request()) || attempt.committed()) {
+      return false;
+    }
+    Optional<Problem> missing = missing(attempt.machine(), attempt.request());
+    missing.ifPresent(problem -> attempt.say(leftOut(problem)));
+    return missing.isEmpty();
   }
 
   /** A task that the move of another instance installed is no task of before. */
