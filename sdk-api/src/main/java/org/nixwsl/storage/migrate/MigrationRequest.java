@@ -63,7 +63,9 @@ public interface MigrationRequest {
    * Whether the instance is restarted after the commit, so that it runs from the storage, which is
    * proven; not done when not said. An instance that does not come up on the storage goes on with
    * the old store, and the call fails with {@code RESTART_FAILED}. Needs {@link #configDirectory},
-   * and a platform from which instances can be restarted, which is Windows.
+   * and a platform from which instances can be restarted, which is Windows. Without {@link
+   * #switchSystem} the call fails with {@code SWITCH_FAILED} before it copies, unless the instance
+   * was switched to the module of this move: switch it by hand, then resume.
    */
   @Value.Default
   default boolean restart() {

@@ -115,7 +115,12 @@ final class MigrationPlanner {
   private void instance(MigrationRequest request, Findings found, Operation operation)
       throws IOException, InterruptedException {
     RestartStep.impossible(machine, request).ifPresent(found.refusals::add);
-    if (request.switchSystem()) {
+    if (request.restart() && !request.switchSystem()) {
+      found.notes.add(
+          "The move stops before the copy if the instance was not switched to the module by then:"
+              + " switch it by hand and resume, or ask for the switch too.");
+    }
+    if (request.switchSystem() || request.restart()) {
       try {
         SwitchStep.requirePossible(machine, request, operation);
       } catch (StorageSdkException e) {

@@ -275,6 +275,25 @@ final class InstanceStagesTest extends MigrationFixture {
   }
 
   @Test
+  void anInstanceWithoutTheHookIsNotRestartedAndTheMoveIsTakenUpAfterASwitchByHand()
+      throws IOException {
+    MigrationRequest request =
+        base(ONE)
+            .configDirectory(Files.createDirectories(folder.resolve("etc/nixos")))
+            .restart(true)
+            .build();
+    MigrationPlan plan = engine.plan(request);
+    assertThat(plan.notes()).anyMatch(note -> note.contains("switch it by hand"));
+    StorageSdkException e = fails(ErrorCode.SWITCH_FAILED, () -> engine.run(plan));
+    assertThat(e.stateLeft()).isEqualTo(StateLeft.RESUMABLE);
+    assertThat(machine.changes).doesNotContain("paths", "commit");
+    assertThat(instance.calls).doesNotContain("stop");
+    instance.hook = config.module;
+    engine.resume(storage(), ONE);
+    assertThat(instance.onStorage()).isTrue();
+  }
+
+  @Test
   void aBootThatEndsInRescueOnceIsTriedAgainWithTheDiskAttached() throws IOException {
     instance.rescues = 1;
     move();

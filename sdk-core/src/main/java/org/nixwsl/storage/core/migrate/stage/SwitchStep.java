@@ -6,6 +6,10 @@ import java.util.UUID;
 import org.nixwsl.storage.core.nixwire.SystemSwitch;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.StageProgress;
+import org.nixwsl.storage.error.EnvironmentException;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.migrate.MigrationRequest;
 import org.nixwsl.storage.migrate.Stage;
 
@@ -29,12 +33,40 @@ public final class SwitchStep implements StageStep {
     return Stage.SWITCH;
   }
 
-  /** A system that the user switched to since, and that has the hook too, is as good. */
+  /**
+   * A system that the user switched to since, and that has the hook too, is as good.
+   *
+   * @throws EnvironmentException {@code SWITCH_FAILED} if no switch was asked for, a restart was,
+   *     and the instance would start past the hook
+   */
   @Override
   public boolean needed(Attempt attempt) throws IOException, InterruptedException {
-    return attempt.request().switchSystem()
-        && !attempt.committed()
-        && (!attempt.state().facts(stage()).containsKey(PROFILE) || !look(attempt).hooked());
+    if (attempt.committed()) {
+      return false;
+    }
+    if (!attempt.request().switchSystem()) {
+      if (attempt.request().restart()) {
+        requireHook(attempt);
+      }
+      return false;
+    }
+    return !attempt.state().facts(stage()).containsKey(PROFILE) || !look(attempt).hooked();
+  }
+
+  /** A restart past the hook of this move cannot end on the storage. */
+  private static void requireHook(Attempt attempt) throws IOException, InterruptedException {
+    if (!look(attempt).hooked()) {
+      throw new EnvironmentException(
+          Problem.of(
+                  ErrorCode.SWITCH_FAILED,
+                  "The system of "
+                      + attempt.request().instance()
+                      + " does not have the hook of this move, so that a restart would not end on"
+                      + " the storage.",
+                  "Switch it to its configuration by hand (nixos-rebuild switch) and resume the"
+                      + " move; or roll back, and ask for the switch too (switchSystem).")
+              .leaving(StateLeft.RESUMABLE));
+    }
   }
 
   /** The system of before, as the first attempt found it. */
