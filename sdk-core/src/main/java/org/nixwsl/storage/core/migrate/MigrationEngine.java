@@ -306,7 +306,7 @@ public final class MigrationEngine implements StoreMigrator {
                       // Half attached by the attempt of before: the mounter puts that in order.
                       refusals.removeIf(p -> p.code() == ErrorCode.VHDX_IN_USE);
                     }
-                    if (takenUp.filter(MigrationEngine::finishedBefore).isPresent()) {
+                    if (takenUp.isPresent() && finishedBefore(machine, takenUp.get())) {
                       // The copy is its own, and is looked at again when it is brought up to date.
                       refusals.removeIf(p -> p.code() == ErrorCode.TARGET_NOT_EMPTY);
                     }
@@ -320,10 +320,18 @@ public final class MigrationEngine implements StoreMigrator {
     }
   }
 
-  /** Whether the move brought its copy to an end, and took back its commit. */
-  private static boolean finishedBefore(JournalState state) {
-    return state.of(Stage.STATE) != JournalState.Progress.UNTOUCHED
-        && state.of(Stage.COMMIT) == JournalState.Progress.UNTOUCHED;
+  /** Whether the move brought its copy to an end, and took back its commit, or the id of it. */
+  private static boolean finishedBefore(Machine machine, JournalState state) throws IOException {
+    if (state.of(Stage.STATE) == JournalState.Progress.UNTOUCHED) {
+      return false;
+    }
+    JournalState.Progress commit = state.of(Stage.COMMIT);
+    if (commit != JournalState.Progress.UNDOING) {
+      return commit == JournalState.Progress.UNTOUCHED;
+    }
+    MigrationRequest request = state.header().request();
+    Optional<MountedStorage> mounted = machine.mounter().state(request.storage());
+    return mounted.isPresent() && machine.tree().id(mounted.get(), request.instance()).isEmpty();
   }
 
   /** The journal of a move that is to be taken up. */

@@ -349,6 +349,28 @@ final class InstanceStagesTest extends MigrationFixture {
     assertThat(instance.onStorage()).isFalse();
   }
 
+  @Test
+  void aMoveThatWasKilledWhileItsCommitWasTakenBackIsTakenUpByARunToo() throws IOException {
+    instance.rescues = 2;
+    faults.killAt(changesUntilTakenBack("remove the id"), true);
+    assertThatThrownBy(this::move).isInstanceOf(FaultPlan.Killed.class);
+    faults.killNever();
+    assertThat(machine.tree.id).isEmpty();
+    instance.rescues = 0;
+    move();
+    assertThat(machine.changes).contains("begin update /fake/mount/one");
+    assertThat(instance.onStorage()).isTrue();
+  }
+
+  private int changesUntilTakenBack(String change) throws IOException {
+    InstanceStagesTest other = new InstanceStagesTest();
+    other.folder = Files.createDirectory(folder.resolve("other"));
+    other.nameTheDisk();
+    other.instance.rescues = 2;
+    other.fails(ErrorCode.RESTART_FAILED, other::move);
+    return other.faults.made().indexOf(change);
+  }
+
   private int changesUntil(String change) throws IOException {
     InstanceStagesTest other = new InstanceStagesTest();
     other.folder = Files.createDirectory(folder.resolve("other"));
