@@ -91,7 +91,8 @@ public interface WslMounter {
 
   /**
    * How the instances that run booted: from the shared disk, or from the root disk to be rescued.
-   * Starts none; instances without the hook of the NixOS module are left out.
+   * Starts none; instances without the hook of the NixOS module are left out, and those that cannot
+   * be asked.
    *
    * @throws org.nixwsl.storage.error.EnvironmentException {@code UNSUPPORTED_PLATFORM} on Linux;
    *     {@code WSL_NOT_AVAILABLE}

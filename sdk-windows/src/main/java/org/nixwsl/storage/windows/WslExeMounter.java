@@ -147,11 +147,24 @@ final class WslExeMounter implements WslMounter {
           List<BootState> states = new ArrayList<>();
           for (String name : wsl.running(operation)) {
             if (!WslDistribution.belongsToAProgram(name)) {
-              guests.of(name).bootState(operation).ifPresent(states::add);
+              bootState(name, operation).ifPresent(states::add);
             }
           }
           return states;
         });
+  }
+
+  /** Empty also where the instance cannot be asked: the others are told all the same. */
+  private Optional<BootState> bootState(String name, Operation operation)
+      throws IOException, InterruptedException {
+    try {
+      return guests.of(name).bootState(operation);
+    } catch (StorageSdkException e) {
+      if (e.code() == ErrorCode.CANCELLED) {
+        throw e;
+      }
+      return Optional.empty();
+    }
   }
 
   @Override

@@ -36,6 +36,8 @@ public interface InstanceControl {
   /**
    * What the boot hook of the NixOS module decided when it was started; empty where it does not
    * run, and where it has no hook. Starts nothing.
+   *
+   * @throws org.nixwsl.storage.error.StorageSdkException if it runs and that cannot be learned
    */
   Optional<BootState> bootState(Operation operation) throws IOException, InterruptedException;
 }

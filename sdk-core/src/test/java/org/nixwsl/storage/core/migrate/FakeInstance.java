@@ -39,6 +39,15 @@ final class FakeInstance implements Instances, InstanceShell, InstanceControl {
   boolean leaseHeld;
   boolean bootsFromAnother;
 
+  /** Each start is brought to its end, and told as a failure. */
+  boolean answersAreLost;
+
+  /** From the first start on. */
+  boolean cannotBeAsked;
+
+  /** Its hook takes the storage also where nothing says so. */
+  boolean takesTheStorageAnyway;
+
   /** Who else uses the directory. */
   List<String> others = List.of();
 
@@ -131,6 +140,13 @@ final class FakeInstance implements Instances, InstanceShell, InstanceControl {
     if (running) {
       return;
     }
+    boot();
+    if (answersAreLost) {
+      throw new EnvironmentException(Problem.of(ErrorCode.WSL_FAILED, "No answer.", "None."));
+    }
+  }
+
+  private void boot() {
     calls.add("start");
     if (startFails) {
       throw new EnvironmentException(Problem.of(ErrorCode.WSL_FAILED, "No start.", "None."));
@@ -139,13 +155,13 @@ final class FakeInstance implements Instances, InstanceShell, InstanceControl {
     if (hook.isEmpty()) {
       return; // the plain shim says nothing
     }
-    if (machine.tree.armed.isEmpty()) {
+    if (machine.tree.armed.isEmpty() && !takesTheStorageAnyway) {
       boot = booted(Decision.UNARMED, "not armed");
     } else if (rescues-- > 0) {
       boot = booted(Decision.RESCUE, "seed older than disk");
     } else if (!machine.mounted) {
       boot = booted(Decision.RESCUE, "nothing is mounted");
-    } else if (!machine.tree.id.equals(hook)) {
+    } else if (!machine.tree.id.equals(hook) && !takesTheStorageAnyway) {
       boot = booted(Decision.RESCUE, "the id is missing");
     } else {
       boot = booted(Decision.DISK, "bound");
@@ -166,6 +182,9 @@ final class FakeInstance implements Instances, InstanceShell, InstanceControl {
 
   @Override
   public Optional<BootState> bootState(Operation operation) {
+    if (cannotBeAsked && calls.contains("start")) {
+      throw new EnvironmentException(Problem.of(ErrorCode.WSL_FAILED, "No entry.", "None."));
+    }
     return boot;
   }
 }

@@ -336,6 +336,38 @@ final class InstanceStagesTest extends MigrationFixture {
   }
 
   @Test
+  void aStartWhoseAnswerIsLostIsNotTakenBackIfTheInstanceRunsFromTheStorage() throws IOException {
+    instance.answersAreLost = true;
+    move();
+    assertThat(instance.onStorage()).isTrue();
+    assertThat(machine.tree.id).isPresent();
+  }
+
+  @Test
+  void theCommitStaysIfItCannotBeLearnedWhatTheInstanceRunsFrom() throws IOException {
+    instance.cannotBeAsked = true;
+    StorageSdkException e = fails(ErrorCode.RESTART_FAILED, this::move);
+    assertThat(e.getMessage()).contains("cannot be learned");
+    assertThat(e.stateLeft()).isEqualTo(StateLeft.RESUMABLE);
+    assertThat(machine.tree.id).isPresent();
+    assertThat(machine.tree.armed).isNotEmpty();
+    instance.cannotBeAsked = false;
+    engine.resume(storage(), ONE);
+    assertThat(instance.onStorage()).isTrue();
+  }
+
+  @Test
+  void anInstanceThatStillRunsFromTheStorageIsNotSaidToGoOnWithTheOldStore() throws IOException {
+    instance.rescues = 2;
+    instance.takesTheStorageAnyway = true;
+    StorageSdkException e = fails(ErrorCode.RESTART_FAILED, this::move);
+    assertThat(e.stateLeft()).isEqualTo(StateLeft.NEEDS_CLEANUP);
+    assertThat(e.getMessage()).contains("could not be brought back");
+    fails(ErrorCode.STORAGE_BUSY, () -> engine.rollBack(back()));
+    assertThat(machine.tree.trash).isEmpty();
+  }
+
+  @Test
   void aCommitIsTakenBackIfTheOldStoreWentOnBeforeTheRestart() throws IOException {
     faults.killAt(changesUntil("write the id"), true);
     assertThatThrownBy(this::move).isInstanceOf(FaultPlan.Killed.class);

@@ -17,6 +17,7 @@ import org.nixwsl.storage.error.DiskException;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.mount.BootState;
 import org.nixwsl.storage.windows.wsl.WslAnswer;
 import org.nixwsl.storage.windows.wsl.WslExe;
@@ -132,13 +133,31 @@ public final class WslGuest {
     requireOk(answer);
   }
 
-  /** What the hook at boot decided, if the instance has one. */
+  /**
+   * What the hook at boot decided, if the instance has one.
+   *
+   * @throws StorageSdkException {@code WSL_FAILED} if it could not be read, or what it wrote is not
+   *     understood
+   */
   public Optional<BootState> bootState(Operation operation)
       throws IOException, InterruptedException {
     WslAnswer answer = run(operation, "boot");
-    Matcher line = BOOT.matcher(answer.stdout().strip());
-    if (!answer.ok() || !line.matches()) {
+    if (!answer.ok()) {
+      throw answer.failure("Cannot learn how the WSL instance " + distribution + " booted");
+    }
+    String text = answer.stdout().strip();
+    if (text.isEmpty()) {
       return Optional.empty();
+    }
+    Matcher line = BOOT.matcher(text);
+    if (!line.matches()) {
+      throw new EnvironmentException(
+          Problem.of(
+              ErrorCode.WSL_FAILED,
+              "/run/nix-storage/boot.json in the WSL instance "
+                  + distribution
+                  + " is not what its hook writes.",
+              "Look at it; the next start of the instance writes it anew."));
     }
     return BootState.Decision.of(line.group(1))
         .map(
@@ -180,7 +199,7 @@ public final class WslGuest {
 
   private static String script(String name) throws IOException {
     if (name.equals("boot")) {
-      return "cat /run/nix-storage/boot.json\n";
+      return "[ ! -e /run/nix-storage/boot.json ] || cat /run/nix-storage/boot.json\n";
     }
     try (InputStream in =
         Objects.requireNonNull(WslGuest.class.getResourceAsStream(name + ".sh"), name)) {

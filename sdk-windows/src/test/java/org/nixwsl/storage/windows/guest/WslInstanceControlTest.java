@@ -154,6 +154,21 @@ class WslInstanceControlTest {
     BootState boot = call(control::bootState).orElseThrow();
     assertThat(boot.decision()).isEqualTo(BootState.Decision.DISK);
     assertThat(boot.storageId()).contains("6f1d");
+    wsl.clear("boot").answers("boot", 0, "");
+    assertThat(call(control::bootState)).as("no hook").isEmpty();
+  }
+
+  @Test
+  void howAnInstanceBootedThatCannotBeAskedIsNotTakenForNoHook() throws IOException {
+    wsl.answers("--list", 0, "").answers("--running", 0, "nixos\n");
+    wsl.answers("boot", 1, "cat: Input/output error\n");
+    assertThatThrownBy(() -> call(control::bootState))
+        .isInstanceOf(StorageSdkException.class)
+        .hasMessageContaining("Cannot learn how the WSL instance nixos booted");
+    wsl.clear("boot").answers("boot", 0, BOOT.substring(1));
+    assertThatThrownBy(() -> call(control::bootState))
+        .isInstanceOf(StorageSdkException.class)
+        .hasMessageContaining("is not what its hook writes");
   }
 
   @Test

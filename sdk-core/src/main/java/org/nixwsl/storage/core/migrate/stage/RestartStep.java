@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.migrate.journal.JournalEntry;
 import org.nixwsl.storage.core.migrate.journal.JournalState;
 import org.nixwsl.storage.core.platform.InstanceControl;
 import org.nixwsl.storage.core.run.Operation;
@@ -91,10 +92,37 @@ public final class RestartStep implements StageStep {
       AttachStep.ensure(attempt);
       failed = restart(attempt, control);
     }
-    if (failed.isPresent()) {
+    if (failed.isPresent() && !fromStorage(attempt, lastLook(attempt, control, failed.get()))) {
       throw giveUp(attempt, control, failed.get());
     }
     return Map.of();
+  }
+
+  /**
+   * What it runs from in the end: a start whose answer was lost may have come to its end all the
+   * same, and an id is not taken from under an instance that nothing is known of.
+   */
+  private static Optional<BootState> lastLook(
+      Attempt attempt, InstanceControl control, Problem failed)
+      throws IOException, InterruptedException {
+    try {
+      return control.bootState(attempt.operation());
+    } catch (StorageSdkException e) {
+      if (e.code() == ErrorCode.CANCELLED) {
+        throw e;
+      }
+      throw new EnvironmentException(
+          new Problem(
+              ErrorCode.RESTART_FAILED,
+              failed.message()
+                  + " Whether it runs from the storage now cannot be learned: "
+                  + e.getMessage()
+                  + " The commit stays.",
+              "Look whether the instance can be entered, and resume the move.",
+              false,
+              StateLeft.RESUMABLE),
+          e);
+    }
   }
 
   /** Why it does not run from the storage; empty if it does. */
@@ -142,9 +170,12 @@ public final class RestartStep implements StageStep {
           "take the commit back",
           attempt.operation().ticker(),
           operation -> {
-            attempt.takeBack(commit, operation);
+            attempt.note(JournalEntry.Kind.UNDO_INTENT, commit.stage(), Map.of());
+            commit.undo(attempt, operation);
             stop(attempt, control, operation);
-            start(attempt, control, operation);
+            // Not before: as long as it runs, it may run from the storage.
+            attempt.note(JournalEntry.Kind.UNDONE, commit.stage(), Map.of());
+            startOnTheOldStore(attempt, control, operation);
           });
       return failure;
     } catch (StorageSdkException e) {
@@ -174,6 +205,13 @@ public final class RestartStep implements StageStep {
     InstanceControl control = control(attempt.machine(), attempt.request()).orElseThrow();
     commit.undo(attempt, operation);
     stop(attempt, control, operation);
+    startOnTheOldStore(attempt, control, operation);
+  }
+
+  /** Starts it after the id was removed, and proves that it does not run from the storage. */
+  private static void startOnTheOldStore(
+      Attempt attempt, InstanceControl control, Operation operation)
+      throws IOException, InterruptedException {
     start(attempt, control, operation);
     if (fromStorage(attempt, control.bootState(operation))) {
       throw new EnvironmentException(
