@@ -43,6 +43,7 @@ public final class SystemSwitch {
   private static final int BUSY = 43;
   private static final int ON_THE_DISK = 44;
   private static final int UNITS_FAILED = 45;
+  private static final int BY_HAND = 46;
 
   private static final Pattern STATE =
       Pattern.compile("^nixwsl-system (\\S{1,300}) (\\S{1,300}) (yes|no)$", Pattern.MULTILINE);
@@ -128,17 +129,26 @@ public final class SystemSwitch {
    * Switches back: the profile first, then the old system activates itself, so that nothing is
    * evaluated or built.
    *
-   * @param before what {@link #look} gave before the switch
+   * @param before what {@link #look} gave before the switch; where that is not in the store any
+   *     more, and somebody switched to a system without the hook, it stays at that
+   * @param storageId the id of the move
    * @return what to tell people; empty if there is nothing
    * @throws ConflictException {@code STORAGE_BUSY} if the instance runs from the storage: its root
    *     disk would not know of the switch
    */
-  public Optional<String> back(State before, Operation operation)
+  public Optional<String> back(State before, UUID storageId, Operation operation)
       throws IOException, InterruptedException {
     String what = "switch " + shell.instance() + " back to " + before.profile();
     return ended(
         what,
-        run(SCRIPT_LIMIT, operation, "system-back", root, before.running(), before.profile()));
+        run(
+            SCRIPT_LIMIT,
+            operation,
+            "system-back",
+            root,
+            before.running(),
+            before.profile(),
+            storageId.toString()));
   }
 
   private Optional<String> ended(String what, ProcessRunner.Result result) {
@@ -149,6 +159,13 @@ public final class SystemSwitch {
               + ProcessRunner.failed(Command.of("nixos-rebuild", "switch"), result)
                   .output()
                   .strip());
+    }
+    if (result.exitCode() == BY_HAND) {
+      return Optional.of(
+          "Not done, as it is not needed: "
+              + what
+              + ". That is not in the store any more, and /sbin/init does not lead to the hook of"
+              + " the move: the system stays the one that was switched to by hand.");
     }
     if (result.exitCode() != 0) {
       throw failure(what, result);

@@ -51,10 +51,14 @@ case $verb in
     exit 40
     ;;
   system-back)
-    oldRunning=$1 oldProfile=$2
+    oldRunning=$1 oldProfile=$2 id=$3
     [ ! -e "$root/run/nix-storage/active" ] || exit 44
     for system in "$oldRunning" "$oldProfile"; do
-      [ -x "$system/bin/switch-to-configuration" ] || exit 42
+      if [ ! -x "$system/bin/switch-to-configuration" ]; then
+        # Somebody switched to another system by hand, as the error says.
+        hooked "$id" && exit 42
+        exit 46
+      fi
     done
     alone
     if [ "$(readlink -f "$profile")" != "$oldProfile" ]; then

@@ -129,7 +129,7 @@ class SystemSwitchTest {
   }
 
   private String back(SystemSwitch.State before) {
-    return Operation.quiet("back", operation -> system.back(before, operation)).orElse("");
+    return Operation.quiet("back", operation -> system.back(before, ID, operation)).orElse("");
   }
 
   private String noted(String file) throws IOException {
@@ -225,6 +225,14 @@ class SystemSwitchTest {
     assertThat(fails(ErrorCode.SWITCH_FAILED, () -> back(before)).getMessage())
         .contains("not in the store any more");
     assertThat(look().profile()).as("nothing was changed").isEqualTo(next.toString());
+    // What the error says to do.
+    link("nix/var/nix/profiles/system", pending);
+    link("run/current-system", pending);
+    note("sbin/init", "the plain shim\n");
+    SystemSwitch.State byHand = look();
+    assertThat(back(before)).contains("switched to by hand");
+    assertThat(look()).isEqualTo(byHand);
+    assertThat(root.resolve("switched")).as("nothing was activated").doesNotExist();
   }
 
   @Test

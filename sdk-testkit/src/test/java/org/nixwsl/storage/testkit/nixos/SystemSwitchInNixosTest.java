@@ -93,7 +93,8 @@ class SystemSwitchInNixosTest {
     assertThat(after.hooked()).isTrue();
     assertThat(restarted()).map(BootState::decision).contains(BootState.Decision.UNARMED);
 
-    Optional<String> told = Operation.quiet("back", operation -> system.back(before, operation));
+    Optional<String> told =
+        Operation.quiet("back", operation -> system.back(before, ID, operation));
     assertThat(told).isEmpty();
     assertThat(look()).isEqualTo(before);
     assertThat(restarted()).as("past the hook").isEmpty();

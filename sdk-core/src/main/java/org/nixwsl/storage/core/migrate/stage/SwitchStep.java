@@ -107,7 +107,12 @@ public final class SwitchStep implements StageStep {
     attempt
         .make(
             "switch the instance back",
-            () -> system(attempt).back(new SystemSwitch.State(running, profile, false), operation))
+            () ->
+                system(attempt)
+                    .back(
+                        new SystemSwitch.State(running, profile, false),
+                        attempt.storageId(),
+                        operation))
         .ifPresent(attempt::say);
   }
 
