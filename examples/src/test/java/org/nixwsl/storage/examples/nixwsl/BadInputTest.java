@@ -211,7 +211,7 @@ class BadInputTest {
       "1G",
       "--restart"
     };
-    refused("UNSUPPORTED_PLATFORM", move);
+    refused("PLAN_REFUSED", move); // for both reasons
     move[move.length - 1] = "--switch";
     refused("TOOL_MISSING", move);
   }
