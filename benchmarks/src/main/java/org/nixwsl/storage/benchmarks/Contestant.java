@@ -45,13 +45,6 @@ record Contestant(
 
   /** The same on another JDK than the one that measures. */
   static Contestant nixwsl(String name, Path javaHome, List<String> arguments, Command... after) {
-    List<Command> all = new ArrayList<>(List.of(nixwsl(javaHome, arguments)));
-    all.addAll(List.of(after));
-    return processes(name, true, all);
-  }
-
-  /** One nixwsl command as {@code ./dev cli} starts it. */
-  static Command nixwsl(Path javaHome, List<String> arguments) {
     List<String> java =
         new ArrayList<>(
             List.of(
@@ -64,7 +57,9 @@ record Contestant(
                 System.getProperty("java.class.path"),
                 "org.nixwsl.storage.examples.nixwsl.NixWsl"));
     java.addAll(arguments);
-    return Command.of(java);
+    List<Command> all = new ArrayList<>(List.of(Command.of(java)));
+    all.addAll(List.of(after));
+    return processes(name, true, all);
   }
 
   /** The SDK called inside this process. */

@@ -66,7 +66,7 @@ final class WslDemo {
       table.step(
           "take " + second + " back",
           () -> cli(wsl, "migrate", "rollback", "--instance", second, "--disk", disk.toString()),
-          back -> "what it wrote to the disk is in the trash: " + back.get("trash"));
+          unused -> "its directory on the disk is in the trash");
       proveBoot(wsl, second, "unarmed");
       proveBoot(wsl, first, "disk");
       List<String> accidents = wsl.ask(WslMachine::accidents);
@@ -111,14 +111,7 @@ final class WslDemo {
                     "/etc/nixos",
                     "--switch",
                     "--restart"),
-            r ->
-                r.get("paths")
-                    + " paths, "
-                    + r.get("bytes")
-                    + " bytes, each proven; to "
-                    + r.get("mountPoint")
-                    + "/"
-                    + instance);
+            r -> r.get("paths") + " paths, " + r.get("bytes") + " bytes, each proven");
     table.add("  old store stood still", millis(report, "downtimeMillis"), "");
     table.add("  restart", millis(report, "restartMillis"), "through the hook before systemd");
   }
@@ -138,7 +131,7 @@ final class WslDemo {
           table.prove(expected.equals(boot.get("decision")) && onDisk == expected.equals("disk"));
           return boot;
         },
-        boot -> boot.get("decision") + ": " + boot.get("reason"));
+        boot -> "/nix is " + (expected.equals("disk") ? "on the disk" : "its own again"));
   }
 
   private void askNix(SimulatedWsl wsl, String instance) throws IOException {
