@@ -131,7 +131,7 @@ final class WslDemo {
           table.prove(expected.equals(boot.get("decision")) && onDisk == expected.equals("disk"));
           return boot;
         },
-        boot -> "/nix is " + (expected.equals("disk") ? "on the disk" : "its own again"));
+        boot -> boot.get("decision") + ": " + boot.get("reason"));
   }
 
   private void askNix(SimulatedWsl wsl, String instance) throws IOException {
