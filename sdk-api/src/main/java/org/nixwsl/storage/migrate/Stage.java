@@ -14,7 +14,10 @@ public enum Stage {
   CONFIG,
   /** Switches the instance to the configuration with the module, when that was asked for. */
   SWITCH,
-  /** Copies all store paths, hashing what is read. */
+  /**
+   * Copies all store paths, hashing what is read, and reads them back from the device, unless that
+   * is not wanted. Its progress counts bytes and paths once for each of the two.
+   */
   COPY,
   /** Installs what attaches the disk again after a restart of the host. */
   PERSIST,
@@ -25,7 +28,10 @@ public enum Stage {
   FREEZE,
   /** Copies profiles, roots and logs, then the database. */
   STATE,
-  /** Reads the target back from the device and compares it with the database. */
+  /**
+   * Reads back from the device what was not yet: what came last, and the database; and compares it
+   * with what was copied.
+   */
   PROVE,
   /** Writes the id file: from here on the target is the store. */
   COMMIT,

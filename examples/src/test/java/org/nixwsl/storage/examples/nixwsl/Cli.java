@@ -5,10 +5,18 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.nixwsl.storage.core.process.Command;
+import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.testkit.wsl.SimulatedWsl;
 import picocli.CommandLine;
 
 /**
@@ -38,6 +46,33 @@ record Cli(int exitCode, String out, String err) {
         .filter(entry -> !entry.isEmpty())
         .map(Path::of)
         .toList();
+  }
+
+  /** A run in a process of its own, with a simulator in the place of {@code wsl.exe}. */
+  static Cli behind(SimulatedWsl wsl, Object... arguments) {
+    List<String> argv =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                classPath().stream().map(Path::toString).collect(Collectors.joining(":")),
+                NixWsl.class.getName()));
+    for (Object argument : arguments) {
+      argv.add(argument.toString());
+    }
+    Command command =
+        Command.of(argv)
+            .with("NIXWSL_WSL", wsl.executable().toString())
+            .with("NIXWSL_SCHTASKS", wsl.schtasks().toString())
+            .with("LOCALAPPDATA", wsl.folder().resolve("local").toString())
+            .with("USERNAME", "sam")
+            .with("USERDOMAIN", "PC")
+            .within(Duration.ofMinutes(3));
+    ProcessRunner.Result result =
+        Operation.quiet("nixwsl", operation -> new ProcessRunner().run(command, operation));
+    return new Cli(
+        result.exitCode(), result.text(), new String(result.stderr(), StandardCharsets.UTF_8));
   }
 
   Map<String, Object> json() {

@@ -3,14 +3,10 @@ package org.nixwsl.storage.examples.nixwsl;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -72,25 +68,7 @@ class MigrateThroughWslTest {
   }
 
   private Cli cli(Object... arguments) {
-    List<String> argv =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:TieredStopAtLevel=1",
-                "-cp",
-                Cli.classPath().stream().map(Path::toString).collect(Collectors.joining(":")),
-                NixWsl.class.getName()));
-    for (Object argument : arguments) {
-      argv.add(argument.toString());
-    }
-    ProcessRunner.Result result =
-        run(
-            Command.of(argv)
-                .with("NIXWSL_WSL", wsl.executable().toString())
-                .with("LOCALAPPDATA", wsl.folder().resolve("local").toString())
-                .within(Duration.ofMinutes(3)));
-    return new Cli(
-        result.exitCode(), result.text(), new String(result.stderr(), StandardCharsets.UTF_8));
+    return Cli.behind(wsl, arguments);
   }
 
   private static ProcessRunner.Result run(Command command) {

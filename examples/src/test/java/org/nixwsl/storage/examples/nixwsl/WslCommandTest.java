@@ -2,20 +2,14 @@ package org.nixwsl.storage.examples.nixwsl;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
-import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
-import org.nixwsl.storage.core.process.Command;
-import org.nixwsl.storage.core.process.ProcessRunner;
-import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.testkit.wsl.SimulatedWsl;
 
 /** {@code nixwsl wsl} as a process of its own, with a simulator in the place of wsl.exe. */
@@ -58,29 +52,6 @@ class WslCommandTest {
   }
 
   private Cli run(Object... arguments) {
-    List<String> argv =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:TieredStopAtLevel=1",
-                "-cp",
-                Cli.classPath().stream().map(Path::toString).collect(Collectors.joining(":")),
-                NixWsl.class.getName(),
-                "wsl"));
-    for (Object argument : arguments) {
-      argv.add(argument.toString());
-    }
-    Command command =
-        Command.of(argv)
-            .with("NIXWSL_WSL", wsl.executable().toString())
-            .with("NIXWSL_SCHTASKS", wsl.schtasks().toString())
-            .with("LOCALAPPDATA", wsl.folder().resolve("local").toString())
-            .with("USERNAME", "sam")
-            .with("USERDOMAIN", "PC")
-            .within(Duration.ofMinutes(3));
-    ProcessRunner.Result result =
-        Operation.quiet("nixwsl", op -> new ProcessRunner().run(command, op));
-    return new Cli(
-        result.exitCode(), result.text(), new String(result.stderr(), StandardCharsets.UTF_8));
+    return Cli.behind(wsl, Stream.concat(Stream.of("wsl"), Stream.of(arguments)).toArray());
   }
 }

@@ -8,12 +8,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.UUID;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.StoreMigrator;
 import org.nixwsl.storage.core.io.DurableFiles;
-import org.nixwsl.storage.core.io.PathBytes;
-import org.nixwsl.storage.core.migrate.journal.JournalHeader;
 import org.nixwsl.storage.core.migrate.journal.JournalState;
 import org.nixwsl.storage.core.migrate.journal.StageJournal;
 import org.nixwsl.storage.core.migrate.stage.Attempt;
@@ -21,9 +18,7 @@ import org.nixwsl.storage.core.migrate.stage.Machine;
 import org.nixwsl.storage.core.migrate.stage.Machines;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.Ticker;
-import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.DiskException;
-import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
@@ -53,11 +48,11 @@ public final class MigrationEngine implements StoreMigrator {
           Stage.SWITCH,
           3.0,
           Stage.COPY,
-          10.0,
+          16.0,
           Stage.STATE,
           1.0,
           Stage.PROVE,
-          6.0,
+          1.0,
           Stage.RESTART,
           2.0);
 
@@ -132,11 +127,12 @@ public final class MigrationEngine implements StoreMigrator {
         weights(plan),
         operation -> {
           StageTimes stages = new StageTimes(operation);
-          Optional<JournalState> takenUp = unfinished(request.storage(), request.instance());
+          Optional<JournalState> takenUp =
+              MoveJournals.unfinished(request.storage(), request.instance());
           try (Machine machine = machine(request)) {
             preflight(machine, what, request, takenUp, stages, operation);
             try (MovePlace place = MovePlace.open(request.storage(), operation);
-                StageJournal journal = takeUpOrBegin(machine, place, request)) {
+                StageJournal journal = MoveJournals.takeUpOrBegin(machine, place, request)) {
               return move(machine, what, request, detach, journal, place, stages, operation);
             }
           }
@@ -153,13 +149,13 @@ public final class MigrationEngine implements StoreMigrator {
         WEIGHTS,
         operation -> {
           StageTimes stages = new StageTimes(operation);
-          requireJournal(storage, instance);
+          MoveJournals.requireJournal(storage, instance);
           try (Machine machine = machine(storage, instance);
               MovePlace place = MovePlace.open(storage, operation);
               StageJournal journal = StageJournal.open(place.journal(instance))) {
             JournalState state = journal.state();
-            MigrationRequest request = requireOf(state, storage, instance);
-            requireForward(state);
+            MigrationRequest request = MoveJournals.requireOf(state, storage, instance);
+            MoveJournals.requireForward(state);
             // A target that may be committed is no target any more: it is looked at instead.
             if (state.of(Stage.COMMIT) == JournalState.Progress.UNTOUCHED) {
               preflight(machine, what, request, Optional.of(state), stages, operation);
@@ -179,14 +175,14 @@ public final class MigrationEngine implements StoreMigrator {
         ticker,
         Map.of(Stage.COPY, 1.0),
         operation -> {
-          requireJournal(request.storage(), instance);
+          MoveJournals.requireJournal(request.storage(), instance);
           try (Machine machine = machine(request.storage(), instance);
               MovePlace place = MovePlace.open(request.storage(), operation);
               StageJournal journal = StageJournal.open(place.journal(instance));
               Attempt attempt =
                   new Attempt(
                       machine,
-                      requireOf(journal.state(), request.storage(), instance),
+                      MoveJournals.requireOf(journal.state(), request.storage(), instance),
                       journal,
                       () -> place.others(instance),
                       operation)) {
@@ -306,7 +302,8 @@ public final class MigrationEngine implements StoreMigrator {
                       // Half attached by the attempt of before: the mounter puts that in order.
                       refusals.removeIf(p -> p.code() == ErrorCode.VHDX_IN_USE);
                     }
-                    if (takenUp.isPresent() && finishedBefore(machine, takenUp.get())) {
+                    if (takenUp.isPresent()
+                        && MoveJournals.finishedBefore(machine, takenUp.get())) {
                       // The copy is its own, and is looked at again when it is brought up to date.
                       refusals.removeIf(p -> p.code() == ErrorCode.TARGET_NOT_EMPTY);
                     }
@@ -318,139 +315,6 @@ public final class MigrationEngine implements StoreMigrator {
           e.stateLeft() == StateLeft.UNKNOWN ? StateLeft.UNKNOWN : StateLeft.NOTHING_CHANGED;
       throw Failures.leaving(e, takenUp.isPresent() ? StateLeft.RESUMABLE : left, Optional.empty());
     }
-  }
-
-  /** Whether the move brought its copy to an end, and took back its commit, or the id of it. */
-  private static boolean finishedBefore(Machine machine, JournalState state) throws IOException {
-    if (state.of(Stage.STATE) == JournalState.Progress.UNTOUCHED) {
-      return false;
-    }
-    JournalState.Progress commit = state.of(Stage.COMMIT);
-    if (commit != JournalState.Progress.UNDOING) {
-      return commit == JournalState.Progress.UNTOUCHED;
-    }
-    MigrationRequest request = state.header().request();
-    Optional<MountedStorage> mounted = machine.mounter().state(request.storage());
-    return mounted.isPresent() && machine.tree().id(mounted.get(), request.instance()).isEmpty();
-  }
-
-  /** The journal of a move that is to be taken up. */
-  private static Optional<JournalState> unfinished(SharedStorage storage, InstanceName instance)
-      throws IOException {
-    try {
-      return StageJournal.read(MovePlace.journal(MovePlace.of(storage), instance))
-          .filter(state -> !state.untouched());
-    } catch (EnvironmentException e) {
-      if (e.code() == ErrorCode.UNSUPPORTED_PLATFORM) {
-        return Optional.empty(); // the plan says so too, with what else there is to say
-      }
-      throw e;
-    }
-  }
-
-  private StageJournal takeUpOrBegin(Machine machine, MovePlace place, MigrationRequest request)
-      throws IOException, InterruptedException {
-    Optional<JournalState> there = place.read(request.instance());
-    if (there.isPresent()) {
-      JournalState state = there.get();
-      requireOf(state, request.storage(), request.instance());
-      if (state.rollingBack()) {
-        throw unfinished(state, "its rollback was begun and did not come to its end");
-      }
-      boolean sameStore = sameMove(state.header().request(), request);
-      // A plan that can be run although the move was committed: the storage is another one by now.
-      if (state.untouched() || state.of(Stage.COMMIT) == JournalState.Progress.DONE) {
-        machine
-            .effects()
-            .run("put the last journal aside", () -> place.putAside(request.instance()));
-      } else if (sameStore) {
-        return StageJournal.open(place.journal(request.instance()));
-      } else {
-        throw unfinished(
-            state,
-            "it moves "
-                + PathBytes.printable(state.header().request().source().directory())
-                + ", or is configured, switched or restarted otherwise");
-      }
-    }
-    JournalHeader header =
-        new JournalHeader(UUID.randomUUID(), UUID.randomUUID(), ticker.now(), request);
-    return machine
-        .effects()
-        .make(
-            "begin the journal",
-            () -> StageJournal.begin(place.journal(request.instance()), header));
-  }
-
-  /** Whether a move can be taken up by a request: the rest of it may differ. */
-  private static boolean sameMove(MigrationRequest begun, MigrationRequest now) {
-    return begun.source().equals(now.source())
-        && begun.configDirectory().equals(now.configDirectory())
-        && begun.distribution().equals(now.distribution())
-        && begun.switchSystem() == now.switchSystem()
-        && begun.restart() == now.restart()
-        && begun.logonCommand().isEmpty() == now.logonCommand().isEmpty();
-  }
-
-  private static void requireJournal(SharedStorage storage, InstanceName instance)
-      throws IOException {
-    Optional<JournalState> state =
-        StageJournal.read(MovePlace.journal(MovePlace.of(storage), instance));
-    if (state.isEmpty() || (state.get().untouched() && !state.get().entries().isEmpty())) {
-      throw new ConflictException(
-          Problem.of(
-              ErrorCode.MOVE_NOT_FOUND,
-              "There is no move of "
-                  + instance
-                  + " to the storage "
-                  + MovePlace.words(storage)
-                  + (state.isPresent() ? " any more: it was taken back." : "."),
-              "Give storage and instance as in the request of the move, or begin one."));
-    }
-  }
-
-  /** The request of a journal, which has to be for this instance and this kind of storage. */
-  private static MigrationRequest requireOf(
-      JournalState state, SharedStorage storage, InstanceName instance) throws IOException {
-    MigrationRequest request = state.header().request();
-    if (!request.instance().equals(instance)
-        || !MovePlace.of(request.storage()).equals(MovePlace.of(storage))) {
-      throw new EnvironmentException(
-          Problem.of(
-              ErrorCode.JOURNAL_FOREIGN,
-              "The journal of "
-                  + instance
-                  + " at the storage "
-                  + MovePlace.words(storage)
-                  + " tells of the move of "
-                  + request.instance()
-                  + " to "
-                  + MovePlace.words(request.storage())
-                  + ".",
-              "The disk was renamed or copied with its journal: move the journal away, and plan"
-                  + " again."));
-    }
-    return request;
-  }
-
-  private static void requireForward(JournalState state) {
-    if (state.rollingBack()) {
-      throw unfinished(state, "its rollback was begun and did not come to its end");
-    }
-  }
-
-  private static ConflictException unfinished(JournalState state, String why) {
-    return new ConflictException(
-        Problem.of(
-            ErrorCode.MOVE_UNFINISHED,
-            "The move of "
-                + state.header().request().instance()
-                + " that began at "
-                + state.header().begun()
-                + " stands in the way: "
-                + why
-                + ".",
-            "Roll it back, then call again."));
   }
 
   private static DiskException notMounted(SharedStorage storage) {

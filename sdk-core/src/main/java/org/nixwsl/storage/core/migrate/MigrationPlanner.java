@@ -301,8 +301,12 @@ final class MigrationPlanner {
     steps.add(
         step(
             Stage.COPY,
-            "Copy " + measure.paths() + " store paths, hashing what is read",
-            measure.diskBytes() / COPIED_BYTES_A_SECOND + inodeSeconds));
+            "Copy "
+                + measure.paths()
+                + " store paths, hashing what is read, and read them back from the device",
+            measure.diskBytes() / COPIED_BYTES_A_SECOND
+                + measure.narBytes() / READ_BYTES_A_SECOND
+                + 2 * inodeSeconds));
     if (persists) {
       steps.add(step(Stage.PERSIST, "Install the task that attaches the disk at each logon", 1));
     }
@@ -317,11 +321,7 @@ final class MigrationPlanner {
               5));
     }
     steps.add(step(Stage.STATE, "Copy profiles, roots and logs, then the database", 1));
-    steps.add(
-        step(
-            Stage.PROVE,
-            "Read everything back and compare it with the database",
-            measure.narBytes() / READ_BYTES_A_SECOND + inodeSeconds));
+    steps.add(step(Stage.PROVE, "Read back what came last, and the database, and compare them", 1));
     steps.add(step(Stage.COMMIT, "Write the id: from here on the target is the store", 0));
     if (request.restart()) {
       steps.add(

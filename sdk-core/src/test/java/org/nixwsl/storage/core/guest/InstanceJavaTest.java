@@ -4,11 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
@@ -16,9 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
-import org.nixwsl.storage.core.platform.InstanceShell;
-import org.nixwsl.storage.core.process.Command;
-import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.platform.ScriptShell;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
@@ -122,7 +118,7 @@ class InstanceJavaTest {
               assertThat(e.remedy()).contains("Java 17").contains("NIXWSL_GUEST_JAVA");
             })
         .hasMessageContaining(why)
-        .hasMessageContaining("the test's instance");
+        .hasMessageContaining("this instance");
   }
 
   private Optional<String> find() {
@@ -132,7 +128,7 @@ class InstanceJavaTest {
   private Optional<String> find(String configured) {
     InstanceJava java =
         new InstanceJava(
-            new Sh(),
+            new ScriptShell(),
             Optional.of(configured).filter(c -> !c.isEmpty()),
             bin.toString(),
             link.toString());
@@ -153,24 +149,5 @@ class InstanceJavaTest {
     Files.createDirectories(file.getParent());
     Files.writeString(file, "#!/bin/sh\n" + text + "\n");
     Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwx------"));
-  }
-
-  /** {@code sh -s}, as in an instance: the script comes on standard input. */
-  private static final class Sh implements InstanceShell {
-    @Override
-    public String instance() {
-      return "the test's instance";
-    }
-
-    @Override
-    public ProcessRunner.Result run(String script, Duration limit, Operation operation)
-        throws IOException, InterruptedException {
-      return new ProcessRunner()
-          .run(
-              Command.of("/bin/sh", "-s")
-                  .reading(script.getBytes(StandardCharsets.UTF_8))
-                  .within(limit),
-              operation);
-    }
   }
 }

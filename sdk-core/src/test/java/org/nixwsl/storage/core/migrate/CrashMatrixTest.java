@@ -291,7 +291,7 @@ final class CrashMatrixTest {
             "copy the store paths",
             "install the task",
             "copy the state",
-            "read everything back",
+            "read the rest back",
             "arm the instance",
             "write the id",
             "stop the instance",

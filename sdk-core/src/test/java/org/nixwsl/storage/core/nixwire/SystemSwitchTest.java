@@ -5,20 +5,16 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.time.Duration;
 import java.util.UUID;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.nixwsl.storage.core.platform.InstanceShell;
-import org.nixwsl.storage.core.process.Command;
-import org.nixwsl.storage.core.process.ProcessRunner;
+import org.nixwsl.storage.core.platform.ScriptShell;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.CommandException;
 import org.nixwsl.storage.error.ErrorCode;
@@ -51,7 +47,7 @@ class SystemSwitchTest {
     link("nix/var/nix/profiles/system", old);
     Files.writeString(root.resolve("sbin/init"), "the plain shim\n");
     Files.writeString(root.resolve("etc/set-environment"), "export NIX_PATH=\"$HOME/channels\"\n");
-    system = new SystemSwitch(new Shell(), root.toString());
+    system = new SystemSwitch(new ScriptShell(), root.toString());
   }
 
   /** A system that switches as NixOS's do, and has the programs that the script calls. */
@@ -98,24 +94,6 @@ class SystemSwitchTest {
     Path link = root.resolve(name);
     Files.deleteIfExists(link);
     Files.createSymbolicLink(link, to);
-  }
-
-  private static final class Shell implements InstanceShell {
-    @Override
-    public String instance() {
-      return "this instance";
-    }
-
-    @Override
-    public ProcessRunner.Result run(String script, Duration limit, Operation operation)
-        throws IOException, InterruptedException {
-      return new ProcessRunner()
-          .run(
-              Command.of("/bin/sh", "-s")
-                  .within(limit)
-                  .reading(script.getBytes(StandardCharsets.UTF_8)),
-              operation);
-    }
   }
 
   private SystemSwitch.State look() {

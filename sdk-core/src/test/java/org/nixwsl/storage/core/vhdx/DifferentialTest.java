@@ -23,8 +23,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.nixwsl.storage.disk.DiskCheck;
 
 /**
- * Some hundred made images, each given to QEMU, 7-Zip and libvhdi as well: what we accept they
- * read, and as we do. What 7-Zip refuses beyond that carries a warning of ours.
+ * Made images, 80 in the normal run, each given to QEMU, 7-Zip and libvhdi as well: what we accept
+ * they read, and as we do. What 7-Zip refuses beyond that carries a warning of ours.
  */
 @Tag("once")
 class DifferentialTest {

@@ -76,6 +76,11 @@ final class CopyLedger {
     return readBack.contains(name);
   }
 
+  /** How many store paths came back. */
+  long pathsReadBack() {
+    return copied.keySet().stream().filter(this::wasReadBack).count();
+  }
+
   /** The sum of the NAR sizes of the store paths that came back. */
   long bytesReadBack() {
     return copied.entrySet().stream()

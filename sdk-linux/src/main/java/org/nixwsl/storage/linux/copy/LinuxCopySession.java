@@ -178,9 +178,12 @@ final class LinuxCopySession implements CopySession {
       if (workspace.takenUp()) {
         links.dropUnknown();
       }
-      long again = request.reread() ? contents.narBytes() - parts.ledger().bytesReadBack() : 0;
-      long times = request.reread() ? 2 : 1;
-      progress.expect(contents.narBytes() + again, times * contents.rows().size());
+      CopyLedger ledger = parts.ledger();
+      long count = contents.rows().size();
+      progress.expect(
+          contents.narBytes()
+              + (request.reread() ? contents.narBytes() - ledger.bytesReadBack() : 0),
+          count + (request.reread() ? count - ledger.pathsReadBack() : 0));
       // Until the old database is out of the way, no store path that it may have is touched.
       Set<String> put = copier.copy(contents.rows(), !workspace.updates(), progress);
       Map<String, StoreRow> rows = new HashMap<>(valid);

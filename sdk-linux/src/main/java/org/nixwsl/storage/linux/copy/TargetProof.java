@@ -38,8 +38,8 @@ import org.nixwsl.storage.store.Verdict;
 /**
  * Compares what the target's device gives back with what was read from the source. Where the device
  * can be asked past every cache, each batch of store paths is read back while the next ones are
- * copied; else what is cached is dropped, once, and all of it is read then. What came back is noted
- * in the copy's journal, and is not read again by a call that goes on.
+ * copied; else what is cached is dropped, and all of it is read, when nothing is copied any more.
+ * What came back is noted in the copy's journal, and is not read again by a call that goes on.
  *
  * <p>{@link #one} may be called by several threads, the rest by one at a time.
  */

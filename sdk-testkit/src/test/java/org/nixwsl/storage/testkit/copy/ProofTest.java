@@ -12,15 +12,20 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributeView;
 import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nixwsl.storage.core.platform.StoreHost.CopySession;
+import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.IntegrityException;
 import org.nixwsl.storage.linux.copy.destination.TreeRemoval;
+import org.nixwsl.storage.linux.store.TreeSink;
+import org.nixwsl.storage.linux.store.TreeWalker;
+import org.nixwsl.storage.linux.store.UnreadableException;
 import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.NixStore;
 import org.nixwsl.storage.store.StoreFinding;
@@ -93,6 +98,65 @@ class ProofTest {
     copyPaths();
     CopyBench.copy(source, target);
     CopyBench.assertSame(source, target);
+  }
+
+  /** One thread copies the largest first, which is more than one sync is made for. */
+  @Test
+  void readsBackWhatIsOnTheDeviceWhileTheRestIsCopied() throws Exception {
+    disk.close();
+    disk = LoopFileSystem.ext4(directory, 512L << 20).withoutCacheBelow();
+    target = NixStore.ofNixDirectory(disk.path().resolve("instance"));
+    String large = addLarge(140L << 20);
+    CopyBench.inSession(
+        CopyRequest.builder().source(source).target(target).threads(1).build(),
+        CopySession::copyPaths);
+    List<String> lines = Files.readAllLines(target.directory().resolve(".nixwsl-copy/journal"));
+    int copied = indexOf(lines, large + " ");
+    int readBack = indexOf(lines, "read-back " + large);
+    assertThat(readBack).isGreaterThan(copied).isLessThan(lines.size());
+    assertThat(lines.subList(readBack + 1, lines.size()))
+        .as("what was copied after that")
+        .anyMatch(line -> !line.startsWith("read-back "));
+  }
+
+  /** Mostly a hole: it takes no room, and time to hash only. */
+  private String addLarge(long bytes) throws Exception {
+    String name = "0".repeat(32) + "-large";
+    Path file = source.storeDirectory().resolve(name);
+    try (FileChannel channel =
+        FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+      channel.write(ByteBuffer.wrap(new byte[] {1}), bytes - 1);
+    }
+    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("r--r--r--"));
+    TreeWalker.Walk walk =
+        Operation.quiet(
+            "hash",
+            operation -> {
+              try {
+                return new TreeWalker().walk(file, TreeSink.none(), operation, read -> {});
+              } catch (UnreadableException e) {
+                throw new IOException(e);
+              }
+            });
+    CopyBench.sql(
+        source,
+        "insert into ValidPaths (path, hash, registrationTime, narSize) values ('/nix/store/"
+            + name
+            + "', '"
+            + walk.hash().orElseThrow()
+            + "', 1700009999, "
+            + walk.narSize()
+            + ")");
+    return name;
+  }
+
+  private static int indexOf(List<String> lines, String beginning) {
+    for (int i = 0; i < lines.size(); i++) {
+      if (lines.get(i).startsWith(beginning)) {
+        return i;
+      }
+    }
+    throw new AssertionError("no line begins with " + beginning + " in " + lines);
   }
 
   private String storePath(Path file) {

@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.SortedMap;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -14,6 +16,7 @@ import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.error.StorageSdkException;
+import org.nixwsl.storage.linux.store.StoreDatabase;
 import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.NixStore;
 import org.nixwsl.storage.testkit.StoreFixture;
@@ -139,6 +142,37 @@ class RefusalTest {
   void refusesADiskThatIsTooSmallInBytesOrInodes() throws IOException {
     try (LoopFileSystem disk = LoopFileSystem.ext4(directory, 1L << 20)) {
       assertRefused(disk.path().resolve("x"), disk.path(), ErrorCode.NO_SPACE);
+    }
+  }
+
+  /** Ten times the NARs are free: less than the smallest files would take that these could hold. */
+  @Test
+  void looksAtNoFileWhereTheInodesInUseShowThatThereIsRoom() throws IOException {
+    try (LoopFileSystem disk = LoopFileSystem.ext4(directory, SIZE)) {
+      NixStore source =
+          StoreFixture.create(Files.createDirectory(disk.path().resolve("source")), 7).store();
+      long narBytes =
+          Operation.quiet("rows", operation -> StoreDatabase.of(source).read(operation)).narBytes();
+      try (LoopFileSystem small = LoopFileSystem.ext4(directory, 10 * narBytes)) {
+        LoopFileSystem.run("mount", "-o", "remount,strictatime", disk.path().toString());
+        Path listed;
+        try (Stream<Path> tops = Files.list(source.storeDirectory())) {
+          listed =
+              tops.filter(top -> Files.isDirectory(top, LinkOption.NOFOLLOW_LINKS))
+                  .filter(top -> !top.endsWith(".links"))
+                  .findFirst()
+                  .orElseThrow();
+        }
+        Object before = Files.getAttribute(listed, "lastAccessTime");
+        NixStore target = NixStore.ofNixDirectory(small.path().resolve("x"));
+        Operation.quiet(
+            "begin",
+            operation -> {
+              CopyBench.host().begin(CopyRequest.of(source, target), operation).close();
+              return true;
+            });
+        assertThat(Files.getAttribute(listed, "lastAccessTime")).isEqualTo(before);
+      }
     }
   }
 

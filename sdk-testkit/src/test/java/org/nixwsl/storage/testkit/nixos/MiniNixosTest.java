@@ -1,12 +1,10 @@
 package org.nixwsl.storage.testkit.nixos;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -19,7 +17,6 @@ import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.testkit.wsl.SimulatedWsl;
 import org.nixwsl.storage.testkit.wsl.command.WslCall;
 import org.nixwsl.storage.testkit.wsl.command.WslOutput;
-import org.nixwsl.storage.testkit.wsl.real.InstanceImage;
 
 /** What a move asks of an instance, done by hand. */
 @Tag("once")
@@ -36,12 +33,7 @@ class MiniNixosTest {
 
   @BeforeEach
   void makeAMachine() {
-    Optional<InstanceImage> base = InstanceImage.ofTheEnvironment();
-    assumeTrue(base.isPresent(), "skipped: NIXWSL_TEST_IMAGE is missing; ./dev test sets it");
-    List<String> why = SimulatedWsl.containersRefusals(base.get());
-    assumeTrue(why.isEmpty(), () -> "skipped: no containers here: " + why);
-    wsl = SimulatedWsl.withContainers(MiniNixos.image(base.get()));
-    wsl.addInstance("nixos");
+    wsl = NixosMachine.make();
   }
 
   @AfterEach

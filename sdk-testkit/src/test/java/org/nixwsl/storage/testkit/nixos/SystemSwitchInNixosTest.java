@@ -2,7 +2,6 @@ package org.nixwsl.storage.testkit.nixos;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -31,7 +30,6 @@ import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.testkit.wsl.SimulatedWsl;
 import org.nixwsl.storage.testkit.wsl.command.WslCall;
 import org.nixwsl.storage.testkit.wsl.command.WslOutput;
-import org.nixwsl.storage.testkit.wsl.real.InstanceImage;
 import org.nixwsl.storage.windows.WindowsPlatform;
 import org.nixwsl.storage.windows.wsl.WslRunner;
 
@@ -49,12 +47,7 @@ class SystemSwitchInNixosTest {
 
   @BeforeEach
   void makeAnInstance() {
-    Optional<InstanceImage> base = InstanceImage.ofTheEnvironment();
-    assumeTrue(base.isPresent(), "skipped: NIXWSL_TEST_IMAGE is missing; ./dev test sets it");
-    List<String> why = SimulatedWsl.containersRefusals(base.get());
-    assumeTrue(why.isEmpty(), () -> "skipped: no containers here: " + why);
-    wsl = SimulatedWsl.withContainers(MiniNixos.image(base.get()));
-    wsl.addInstance("nixos");
+    wsl = NixosMachine.make();
     ProcessRunner processes = new ProcessRunner();
     Instances instances =
         new WindowsPlatform(

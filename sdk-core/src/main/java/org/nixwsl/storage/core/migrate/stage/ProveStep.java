@@ -13,7 +13,7 @@ import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.migrate.Stage;
 import org.nixwsl.storage.store.CopyReport;
 
-/** Reads everything back from the device. */
+/** Reads back from the device what the copy did not: what came last, and the database. */
 public final class ProveStep implements StageStep {
   /** The step. */
   public ProveStep() {}
@@ -31,7 +31,7 @@ public final class ProveStep implements StageStep {
   @Override
   public Map<String, String> perform(Attempt attempt, StageProgress progress)
       throws IOException, InterruptedException {
-    attempt.change("read everything back", () -> attempt.session().prove(progress));
+    attempt.change("read the rest back", () -> attempt.session().prove(progress));
     CopyReport report = attempt.session().report();
     CopyStep.requireSound(report);
     Map<String, String> facts = new LinkedHashMap<>();
