@@ -26,12 +26,12 @@ import org.nixwsl.storage.linux.copy.destination.CopyWorkspace;
 import org.nixwsl.storage.linux.copy.destination.TargetFileSystem;
 import org.nixwsl.storage.linux.copy.destination.TreeRemoval;
 import org.nixwsl.storage.linux.copy.proof.CopyAudit;
-import org.nixwsl.storage.linux.copy.proof.DeviceHasher;
 import org.nixwsl.storage.linux.copy.share.OtherStore;
 import org.nixwsl.storage.linux.copy.tree.InodeCounter;
 import org.nixwsl.storage.linux.copy.tree.LinkTable;
 import org.nixwsl.storage.linux.copy.tree.NodeMaker;
 import org.nixwsl.storage.linux.copy.tree.Workers;
+import org.nixwsl.storage.linux.read.DirectIo;
 import org.nixwsl.storage.linux.store.DirectoryEntries;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.StoreRow;
@@ -156,7 +156,7 @@ final class PathCopier {
     if (Files.isDirectory(targetLinks, LinkOption.NOFOLLOW_LINKS)) {
       DirectoryEntries.each(targetLinks, names::add);
     }
-    boolean direct = DeviceHasher.direct(workspace.journal());
+    boolean direct = DirectIo.possible(workspace.journal());
     Supplier<CopyAudit> auditor = () -> new CopyAudit(direct, links::anchorOf, operation);
     // A name that is gone shows in the trees that should share its inode.
     Workers.each(
@@ -219,8 +219,8 @@ final class PathCopier {
         Tools::new,
         (row, tools) -> {
           copyOne(row, tools.walker, progress);
-          if (tools.hasher.isPresent()) {
-            proof.orElseThrow().one(tools.hasher.get(), progress);
+          if (tools.reader.isPresent()) {
+            proof.orElseThrow().one(tools.reader.get(), progress);
           }
         });
     try {
@@ -234,7 +234,7 @@ final class PathCopier {
   /** What a thread has for itself. */
   private final class Tools {
     final TreeWalker walker = new TreeWalker();
-    final Optional<DeviceHasher> hasher = proof.map(TargetProof::hasher);
+    final Optional<TreeWalker> reader = proof.map(TargetProof::reader);
   }
 
   /** Removes store paths from the target. */

@@ -26,10 +26,13 @@ import org.nixwsl.storage.error.IntegrityException;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.linux.copy.destination.CopyWorkspace;
-import org.nixwsl.storage.linux.copy.proof.DeviceHasher;
 import org.nixwsl.storage.linux.copy.tree.Workers;
 import org.nixwsl.storage.linux.machine.MountTable;
+import org.nixwsl.storage.linux.read.DirectIo;
+import org.nixwsl.storage.linux.read.FileReader;
 import org.nixwsl.storage.linux.store.StoreRow;
+import org.nixwsl.storage.linux.store.TreeSink;
+import org.nixwsl.storage.linux.store.TreeWalker;
 import org.nixwsl.storage.linux.store.UnreadableException;
 import org.nixwsl.storage.store.NixStore;
 import org.nixwsl.storage.store.StoreFinding;
@@ -83,7 +86,7 @@ final class TargetProof {
       ProcessRunner processes,
       Operation operation)
       throws IOException {
-    boolean direct = DeviceHasher.direct(workspace.journal());
+    boolean direct = DirectIo.possible(workspace.journal());
     boolean cached = !direct || cachedBelow(target);
     return new TargetProof(target, workspace, ledger, processes, operation, direct, cached);
   }
@@ -99,8 +102,8 @@ final class TargetProof {
   private record Due(Optional<String> name, String shown, Path place, NarHash hash) {}
 
   /** What {@link #one} takes to read back; one for each thread. */
-  DeviceHasher hasher() {
-    return new DeviceHasher(direct);
+  TreeWalker reader() {
+    return new TreeWalker(direct ? FileReader.Cache.AVOIDED : FileReader.Cache.USED);
   }
 
   /** Store paths are on the device: they can be read back. */
@@ -111,11 +114,11 @@ final class TargetProof {
   }
 
   /** Reads one of these back, if there is one. */
-  void one(DeviceHasher hasher, StageProgress progress) {
+  void one(TreeWalker reader, StageProgress progress) {
     String name = waiting.poll();
     CopiedPath path = name == null ? null : ledger.copied().get(name);
     if (name != null && path != null) {
-      read(inStore(name, path.hash()), true, hasher, progress);
+      read(inStore(name, path.hash()), true, reader, progress);
     }
   }
 
@@ -184,7 +187,7 @@ final class TargetProof {
       throws IOException, InterruptedException {
     boolean fromDevice = trees.isEmpty() || !cached || dropCache();
     Workers.each(
-        trees, READERS, this::hasher, (due, hasher) -> read(due, fromDevice, hasher, progress));
+        trees, READERS, this::reader, (due, reader) -> read(due, fromDevice, reader, progress));
     workspace.record(List.of(), toNote());
   }
 
@@ -192,8 +195,8 @@ final class TargetProof {
    * @param fromDevice whether what is read comes from the device for sure; else the next call reads
    *     it again
    */
-  private void read(Due due, boolean fromDevice, DeviceHasher hasher, StageProgress progress) {
-    String found = hash(due.place(), hasher, progress);
+  private void read(Due due, boolean fromDevice, TreeWalker reader, StageProgress progress) {
+    String found = hash(due.place(), reader, progress);
     if (found.equals(due.hash().toString())) {
       due.name()
           .ifPresent(
@@ -217,9 +220,13 @@ final class TargetProof {
         hash);
   }
 
-  private String hash(Path tree, DeviceHasher hasher, StageProgress progress) {
+  private String hash(Path tree, TreeWalker reader, StageProgress progress) {
     try {
-      return hasher.hash(tree, operation, bytes -> progress.advance(bytes, 0)).toString();
+      return reader
+          .walk(tree, TreeSink.none(), operation, bytes -> progress.advance(bytes, 0))
+          .hash()
+          .orElseThrow()
+          .toString();
     } catch (UnreadableException | IOException e) {
       operation.checkCancelled();
       return "an error: " + e.getMessage();

@@ -2,23 +2,18 @@ package org.nixwsl.storage.linux.store;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
-import java.nio.file.OpenOption;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.LongConsumer;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.nar.NarDigest;
@@ -26,6 +21,7 @@ import org.nixwsl.storage.core.nar.NarHash;
 import org.nixwsl.storage.core.nar.NarSize;
 import org.nixwsl.storage.core.nar.NarStream;
 import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.linux.read.FileReader;
 
 /**
  * Goes through one store path after another and makes the NAR of each go by: one {@code lstat} for
@@ -48,15 +44,18 @@ public final class TreeWalker {
   /** Names held at once on the way down, some 100 bytes each; a bound for hostile trees only. */
   private static final long MAX_PENDING_NAMES = 4_000_000;
 
-  private static final int BUFFER_BYTES = 256 << 10;
-  private static final Set<OpenOption> READ =
-      Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
-
-  private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
+  private final FileReader reader;
   private final NarDigest digest = new NarDigest();
 
-  /** A walker with its own buffers, some 320 KiB. */
-  public TreeWalker() {}
+  /** A walker with its own buffers, under a megabyte; large files do not go into the page cache. */
+  public TreeWalker() {
+    this(FileReader.Cache.SPARED);
+  }
+
+  /** A walker that uses so much of the page cache. */
+  public TreeWalker(FileReader.Cache cache) {
+    this.reader = new FileReader(cache);
+  }
 
   /**
    * What a walk saw.
@@ -244,60 +243,47 @@ public final class TreeWalker {
 
     private void contents(Path path, long size, Optional<TreeSink.FileSink> out)
         throws IOException, UnreadableException {
-      try (Source source = new Source(path)) {
+      try (Source source = new Source(path, size)) {
         long left = size;
         while (left > 0) {
-          int read = source.read(nextRead(left));
-          if (read < 0 || read > left) {
+          ByteBuffer piece = source.read(left);
+          int read = piece.remaining();
+          if (read == 0 || read > left) {
             throw new UnreadableException(
                 "the file "
                     + PathBytes.printable(path)
-                    + (read < 0 ? " became shorter" : " grew")
+                    + (read == 0 ? " became shorter" : " grew")
                     + " while it was read");
           }
           left -= read;
           if (out.isPresent()) {
-            out.get().write(buffer);
-            buffer.rewind();
+            out.get().write(piece);
+            piece.rewind();
           }
-          nar.content(buffer);
+          nar.content(piece);
           bytesRead.accept(read);
           operation.checkCancelled();
         }
       }
     }
 
-    /**
-     * Asks for one byte more than is due, so that a file that has grown shows itself without
-     * another read. The last piece is never a full buffer, which would have no room for that byte.
-     */
-    private int nextRead(long left) {
-      if (left == BUFFER_BYTES) {
-        return BUFFER_BYTES - 1;
-      }
-      return (int) Math.min(BUFFER_BYTES, left + 1);
-    }
-
     /** Turns what reading throws into findings, so that it cannot be taken for the sink's. */
     private final class Source implements AutoCloseable {
       private final Path path;
-      private final FileChannel channel;
+      private final FileReader.Contents contents;
 
-      Source(Path path) throws UnreadableException {
+      Source(Path path, long size) throws UnreadableException {
         this.path = path;
         try {
-          channel = FileChannel.open(path, READ);
+          contents = reader.open(path, size);
         } catch (IOException e) {
           throw unreadable(path, e);
         }
       }
 
-      int read(int limit) throws UnreadableException {
-        buffer.clear().limit(limit);
+      ByteBuffer read(long left) throws UnreadableException {
         try {
-          int read = channel.read(buffer);
-          buffer.flip();
-          return read;
+          return contents.read(left);
         } catch (IOException e) {
           throw unreadable(path, e);
         }
@@ -306,7 +292,7 @@ public final class TreeWalker {
       @Override
       public void close() throws UnreadableException {
         try {
-          channel.close();
+          contents.close();
         } catch (IOException e) {
           throw unreadable(path, e);
         }

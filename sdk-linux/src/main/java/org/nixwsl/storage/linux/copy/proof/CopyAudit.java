@@ -8,6 +8,8 @@ import java.util.function.Function;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.nar.NarHash;
 import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.linux.read.DirectIo;
+import org.nixwsl.storage.linux.read.FileReader;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.TreeSink;
 import org.nixwsl.storage.linux.store.TreeWalker;
@@ -19,7 +21,7 @@ import org.nixwsl.storage.linux.store.UnreadableException;
  * its source. Not thread-safe: each thread has its own.
  */
 public final class CopyAudit {
-  private final DeviceHasher hasher;
+  private final TreeWalker reader;
   private final TreeWalker walker = new TreeWalker();
   private final Function<FileFacts, Optional<Path>> anchor;
   private final Operation operation;
@@ -27,14 +29,13 @@ public final class CopyAudit {
   /**
    * An audit with buffers of its own, under two megabytes.
    *
-   * @param direct whether to read past the cache; {@link DeviceHasher#direct} tells where that is
-   *     possible
+   * @param direct whether to read past the cache; {@link DirectIo#possible} tells where that can be
    * @param anchor the name in the target's {@code .links} that shares its inode with the copies of
    *     a file of the source; empty for a file that need not have one
    */
   public CopyAudit(
       boolean direct, Function<FileFacts, Optional<Path>> anchor, Operation operation) {
-    this.hasher = new DeviceHasher(direct);
+    this.reader = new TreeWalker(direct ? FileReader.Cache.AVOIDED : FileReader.Cache.USED);
     this.anchor = anchor;
     this.operation = operation;
   }
@@ -47,7 +48,7 @@ public final class CopyAudit {
    */
   public boolean isWhole(Path copy, Path source, NarHash hash) {
     try {
-      if (!hasher.hash(copy, operation, bytes -> {}).equals(hash)) {
+      if (!hash(copy).equals(hash)) {
         return false;
       }
       Beside beside = new Beside(copy, source);
@@ -59,11 +60,15 @@ public final class CopyAudit {
     }
   }
 
+  private NarHash hash(Path tree) throws IOException, UnreadableException {
+    return reader.walk(tree, TreeSink.none(), operation, bytes -> {}).hash().orElseThrow();
+  }
+
   /** Whether an entry of {@code .links} has the contents that its name says. */
   public boolean isNamedRight(Path link) {
     try {
       String name = PathBytes.printable(PathBytes.ofName(link));
-      return hasher.hash(link, operation, bytes -> {}).toBase32().equals(name);
+      return hash(link).toBase32().equals(name);
     } catch (IOException | UnreadableException e) {
       operation.checkCancelled();
       return false;

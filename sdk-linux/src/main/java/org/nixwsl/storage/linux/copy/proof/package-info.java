@@ -1,7 +1,6 @@
 /**
- * Reads store paths back from the device, past the page cache, hashes them, and looks whether what
- * an earlier call copied is still whole. Hides direct input/output and its alignment. Read {@link
- * org.nixwsl.storage.linux.copy.proof.DeviceHasher} first.
+ * Looks whether what an earlier call copied is still whole: {@link
+ * org.nixwsl.storage.linux.copy.proof.CopyAudit}.
  */
 @org.jspecify.annotations.NullMarked
 package org.nixwsl.storage.linux.copy.proof;

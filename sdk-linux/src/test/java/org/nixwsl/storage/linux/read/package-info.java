@@ -1,0 +1,3 @@
+/** Tests of what is read, and from where. */
+@org.jspecify.annotations.NullMarked
+package org.nixwsl.storage.linux.read;
