@@ -45,11 +45,17 @@ record Contestant(
 
   /** The same on another JDK than the one that measures. */
   static Contestant nixwsl(String name, Path javaHome, List<String> arguments, Command... after) {
+    List<Command> all = new ArrayList<>(List.of(nixwsl(javaHome, arguments)));
+    all.addAll(List.of(after));
+    return processes(name, true, all);
+  }
+
+  /** One nixwsl command as {@code ./dev cli} starts it. */
+  static Command nixwsl(Path javaHome, List<String> arguments) {
     List<String> java =
         new ArrayList<>(
             List.of(
                 javaHome.resolve("bin").resolve("java").toString(),
-                // As ./dev cli starts it.
                 "-XX:+UseSerialGC",
                 "-XX:FreqInlineSize=100",
                 "-Xshare:auto",
@@ -57,9 +63,7 @@ record Contestant(
                 System.getProperty("java.class.path"),
                 "org.nixwsl.storage.examples.nixwsl.NixWsl"));
     java.addAll(arguments);
-    List<Command> all = new ArrayList<>(List.of(Command.of(java)));
-    all.addAll(List.of(after));
-    return processes(name, true, all);
+    return Command.of(java);
   }
 
   /** The SDK called inside this process. */

@@ -55,14 +55,22 @@ final class StoreBenchmark implements Callable<Integer> {
             unused -> verify(sdk, store)));
     harness.measure("verify, warm", store::warm, verifiers, operation);
     harness.measure("migration, cold", store::coldOntoFresh, migrations(store), operation);
+    MoveFigures figures =
+        new MoveFigures(store, Contestant.nixwsl(ownJdk(), move(store, "--json")));
+    harness.measure(
+        "resume after a kill at 90 %",
+        figures::killed, List.of(Contestant.nixwsl("ours", move(store), sync(store))), operation);
     harness.print();
+    for (int run = 1; run <= settings.runs(); run++) {
+      harness.note(figures.downtime(operation));
+    }
     return 0;
   }
 
   private List<Contestant> copies(BenchStore store) throws IOException {
     String source = store.root().toString();
     String target = store.target().toString();
-    Command sync = Command.of("sync", "-f", target);
+    Command sync = sync(store);
     List<String> plain = List.of("store", "copy", source, target, "--no-reread");
     List<Contestant> all = ours(plain, sync);
     all.add(Contestant.nixwsl("ours, proven", List.of("store", "copy", source, target), sync));
@@ -103,12 +111,8 @@ final class StoreBenchmark implements Callable<Integer> {
   private List<Contestant> migrations(BenchStore store) throws IOException {
     String source = store.root().toString();
     String target = store.target().toString();
-    Command sync = Command.of("sync", "-f", target);
-    List<Contestant> all =
-        ours(
-            List.of(
-                "migrate", "run", "--source", source, "--instance", "bench", "--directory", target),
-            sync);
+    Command sync = sync(store);
+    List<Contestant> all = ours(move(store), sync);
     all.add(
         Contestant.rival(
             "by hand",
@@ -119,6 +123,30 @@ final class StoreBenchmark implements Callable<Integer> {
                 "diff", "-r", "--no-dereference", source + "/nix/store", target + "/nix/store"),
             nixVerify(store, "local?root=" + target)));
     return all;
+  }
+
+  private static List<String> move(BenchStore store, String... more) {
+    List<String> all =
+        new ArrayList<>(
+            List.of(
+                "migrate",
+                "run",
+                "--source",
+                store.root().toString(),
+                "--instance",
+                "bench",
+                "--directory",
+                store.target().toString()));
+    all.addAll(List.of(more));
+    return all;
+  }
+
+  private static Command sync(BenchStore store) {
+    return Command.of("sync", "-f", store.target().toString());
+  }
+
+  private static Path ownJdk() {
+    return Path.of(System.getProperty("java.home"));
   }
 
   /** One command of ours on each JDK. */
