@@ -75,6 +75,7 @@ final class LinuxCopySession implements CopySession {
   private final PathCopier copier;
   private final LinksCopier links;
   private final AttributeCopier attributes;
+  private final Set<String> reported = new HashSet<>();
   private Map<String, StoreRow> handled = Map.of();
   private Set<String> profilesAndRoots = Set.of();
   private Duration copying = Duration.ZERO;
@@ -207,6 +208,7 @@ final class LinuxCopySession implements CopySession {
     if (request.reread()) {
       // Now and not at the end: there a store may be kept from its users.
       reading(() -> proof.paths(progress));
+      reportAttributes();
     }
   }
 
@@ -316,9 +318,7 @@ final class LinuxCopySession implements CopySession {
   @Override
   public void prove(StageProgress progress) throws IOException, InterruptedException {
     reading(() -> proof.run(progress));
-    if (!request.copyExtendedAttributes()) {
-      reportAttributes();
-    }
+    reportAttributes();
   }
 
   @Override
@@ -383,10 +383,17 @@ final class LinuxCopySession implements CopySession {
     }
   }
 
+  /** Of what was copied since the last call: all of it takes a while. */
   private void reportAttributes() throws IOException, InterruptedException {
+    if (request.copyExtendedAttributes()) {
+      return;
+    }
+    Set<String> names = new HashSet<>(parts.ledger().copied().keySet());
+    names.removeAll(reported);
+    reported.addAll(names);
     try {
       attributes
-          .describe(parts.ledger().copied().keySet())
+          .describe(names)
           .forEach(
               (name, what) ->
                   parts.ledger().found(name, Verdict.METADATA, "was not copied: " + what));
