@@ -22,19 +22,14 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.nixwsl.storage.NixConfigWriter;
 import org.nixwsl.storage.RunOptions;
-import org.nixwsl.storage.WslMounter;
 import org.nixwsl.storage.core.migrate.MigrationEngine;
-import org.nixwsl.storage.core.migrate.stage.Machine;
-import org.nixwsl.storage.core.migrate.stage.SideEffects;
 import org.nixwsl.storage.core.nixwire.NixConfigEngine;
 import org.nixwsl.storage.core.platform.Workplace;
 import org.nixwsl.storage.core.process.Command;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.Ticker;
-import org.nixwsl.storage.core.vhdx.VhdxEngine;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.OperationCancelledException;
@@ -124,7 +119,7 @@ class MoveThroughWslTest {
     assertThat(sh("nixos", "cat /home/nixos/configuration.nix")).isEqualTo(CONFIGURATION + "\n");
     assertThat(sh("nixos", "ls -A /home /home/nixos")).doesNotContain("nix-storage");
     assertThat(sh("nixos", "ls /mnt/wsl")).as("what the move attached").isEmpty();
-    windows(Map.of()).mounter(PROCESSES, Ticker.system()).ensureMounted(storage());
+    new BehindWsl(wsl, Map.of()).mounter().ensureMounted(storage());
     assertThat(sh("nixos", "ls " + STORAGE)).doesNotContain("nixos");
     assertThat(sh("nixos", "ls -d /nix/store")).isEqualTo("/nix/store\n");
     assertThat(engine.reclaim(storage()).removed()).containsExactly(back.trash().orElseThrow());
@@ -159,7 +154,7 @@ class MoveThroughWslTest {
                             "nixos",
                             stage.name())
                         .with("NIXWSL_WSL", wsl.executable().toString())
-                        .with("LOCALAPPDATA", notes().toString())
+                        .with("LOCALAPPDATA", BehindWsl.notes(wsl).toString())
                         .within(Duration.ofMinutes(3)),
                     operation));
     assertThat(killed.exitCode()).as(killed.allText()).isEqualTo(137);
@@ -258,32 +253,7 @@ class MoveThroughWslTest {
     if (variable.length == 2) {
       environment.put(variable[0], variable[1]);
     }
-    Ticker ticker = Ticker.system();
-    WindowsPlatform windows = windows(environment);
-    WslMounter mounter = windows.mounter(PROCESSES, ticker);
-    NixConfigWriter config =
-        new NixConfigEngine(PROCESSES, ticker, name -> windows.instanceShell(name, PROCESSES));
-    return new MigrationEngine(
-        distribution ->
-            new Machine(
-                new VhdxEngine(),
-                mounter,
-                windows.workplace(distribution, config, PROCESSES, ticker),
-                windows.instances(PROCESSES, ticker),
-                ticker,
-                SideEffects.direct()),
-        ticker);
-  }
-
-  private WindowsPlatform windows(Map<String, String> environment) {
-    return new WindowsPlatform(
-        WslRunner.ofProgram(PROCESSES, wsl.executable().toString()),
-        notes().resolve("nixwsl"),
-        environment);
-  }
-
-  private Path notes() {
-    return wsl.folder().resolve("local");
+    return new BehindWsl(wsl, environment).engine();
   }
 
   private SharedStorage storage() {
@@ -348,7 +318,8 @@ class MoveThroughWslTest {
   @Test
   void withoutWslThereIsAnErrorThatSaysSo() {
     WindowsPlatform windows =
-        new WindowsPlatform(WslRunner.ofProgram(PROCESSES, "/nowhere/wsl.exe"), notes(), Map.of());
+        new WindowsPlatform(
+            WslRunner.ofProgram(PROCESSES, "/nowhere/wsl.exe"), BehindWsl.notes(wsl), Map.of());
     try (Workplace place =
         windows.workplace(
             Optional.of("nixos"),

@@ -33,7 +33,7 @@ class MiniNixosTest {
 
   @BeforeEach
   void makeAMachine() {
-    wsl = NixosMachine.make();
+    wsl = NixosMachine.make("nixos");
   }
 
   @AfterEach

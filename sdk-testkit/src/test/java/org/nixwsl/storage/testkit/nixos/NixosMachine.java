@@ -7,18 +7,20 @@ import java.util.Optional;
 import org.nixwsl.storage.testkit.wsl.SimulatedWsl;
 import org.nixwsl.storage.testkit.wsl.real.InstanceImage;
 
-/** A simulated WSL with one small NixOS. */
+/** A simulated WSL whose instances are a small NixOS. */
 final class NixosMachine {
   private NixosMachine() {}
 
-  /** Makes one, whose instance is called {@code nixos}; skips the test where that cannot be. */
-  static SimulatedWsl make() {
+  /** Makes one with these instances; skips the test where that cannot be. */
+  static SimulatedWsl make(String... instances) {
     Optional<InstanceImage> base = InstanceImage.ofTheEnvironment();
     assumeTrue(base.isPresent(), "skipped: NIXWSL_TEST_IMAGE is missing; ./dev test sets it");
     List<String> why = SimulatedWsl.containersRefusals(base.get());
     assumeTrue(why.isEmpty(), () -> "skipped: no containers here: " + why);
     SimulatedWsl wsl = SimulatedWsl.withContainers(MiniNixos.image(base.get()));
-    wsl.addInstance("nixos");
+    for (String instance : instances) {
+      wsl.addInstance(instance);
+    }
     return wsl;
   }
 }

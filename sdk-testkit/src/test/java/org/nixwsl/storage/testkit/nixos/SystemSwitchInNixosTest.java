@@ -47,7 +47,7 @@ class SystemSwitchInNixosTest {
 
   @BeforeEach
   void makeAnInstance() {
-    wsl = NixosMachine.make();
+    wsl = NixosMachine.make("nixos");
     ProcessRunner processes = new ProcessRunner();
     Instances instances =
         new WindowsPlatform(
