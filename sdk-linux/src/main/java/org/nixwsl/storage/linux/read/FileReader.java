@@ -94,16 +94,19 @@ public final class FileReader {
     }
 
     private ByteBuffer read(int limit) throws IOException {
+      buffer.clear().limit(limit);
+      if (!sparing) {
+        channel.read(buffer);
+        return buffer.flip();
+      }
       long position = channel.position();
       try {
-        channel.read(buffer.clear().limit(limit));
+        channel.read(buffer);
       } catch (IOException e) {
-        if (!sparing) {
-          throw e;
-        }
         // A file system that opens so and does not read so; a broken device says it once more.
         sparing = false;
-        reopen(DirectIo.openCached(file), position);
+        reopen(DirectIo.openCached(file));
+        channel.position(position);
         channel.read(buffer.clear().limit(limit));
       }
       return buffer.flip();
@@ -116,7 +119,7 @@ public final class FileReader {
       channel.position(0);
       if (ThreadIo.bytesFromDevices() > before) {
         try {
-          reopen(DirectIo.open(file), 0);
+          reopen(DirectIo.open(file));
           sparing = true;
         } catch (IOException | UnsupportedOperationException notThere) {
           // Then through the cache.
@@ -124,11 +127,10 @@ public final class FileReader {
       }
     }
 
-    private void reopen(FileChannel again, long position) throws IOException {
+    private void reopen(FileChannel again) throws IOException {
       FileChannel before = channel;
       channel = again;
       before.close();
-      channel.position(position);
     }
 
     /** Always whole pages. The last piece is never a full buffer: there is room for one more. */
