@@ -87,6 +87,23 @@ public interface MigrationRequest {
     return false;
   }
 
+  /** The same move to a storage that has another place by now, such as a disk with a new number. */
+  default MigrationRequest movedTo(SharedStorage place) {
+    return builder()
+        .source(source())
+        .instance(instance())
+        .storage(place)
+        .createDisk(createDisk())
+        .threads(threads())
+        .configDirectory(configDirectory())
+        .distribution(distribution())
+        .switchSystem(switchSystem())
+        .restart(restart())
+        .addAllLogonCommand(logonCommand())
+        .detachAtEnd(detachAtEnd())
+        .build();
+  }
+
   /** Refuses a thread count that makes no sense, and what cannot be asked for together. */
   @Value.Check
   default void check() {

@@ -25,6 +25,34 @@ public interface SharedStorage {
    */
   Optional<UUID> fileSystemUuid();
 
+  /** How the instances lie on it; one ext4 with a directory for each when not said. */
+  @Value.Default
+  default StorageLayout layout() {
+    return StorageLayout.ofDefaults();
+  }
+
+  /** The same storage, known by this UUID. */
+  default SharedStorage knownBy(UUID uuid) {
+    return builder()
+        .location(location())
+        .mountName(mountName())
+        .layout(layout())
+        .fileSystemUuid(uuid)
+        .build();
+  }
+
+  /** Refuses partitions where there are none. */
+  @Value.Check
+  default void check() {
+    boolean partition =
+        location() instanceof StorageLocation.PhysicalDisk disk && disk.partition().isPresent();
+    if (layout() instanceof StorageLayout.DedicatedPartitions && !partition) {
+      throw new IllegalArgumentException(
+          "The layout DedicatedPartitions needs a PhysicalDisk with a partition, not "
+              + location());
+    }
+  }
+
   /** A VHDX file with everything else as by default. */
   static SharedStorage onVhdx(Path file) {
     return builder().location(new StorageLocation.VhdxFile(file)).build();

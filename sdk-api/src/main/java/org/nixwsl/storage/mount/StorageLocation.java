@@ -62,5 +62,10 @@ public sealed interface StorageLocation
       }
       device = device.toUpperCase(Locale.ROOT);
     }
+
+    /** Disk and partition for people. */
+    public String words() {
+      return partition.map(number -> "partition " + number + " of ").orElse("") + device;
+    }
   }
 }

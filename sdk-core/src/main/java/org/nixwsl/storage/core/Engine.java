@@ -91,6 +91,7 @@ final class Engine implements StorageSdk {
                 here.instances(processes, ticker),
                 ticker,
                 SideEffects.direct()),
+        here.notes(),
         ticker);
   }
 

@@ -13,6 +13,7 @@ import java.util.UUID;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.nixwsl.storage.VhdxManager;
+import org.nixwsl.storage.core.platform.DiskFormat;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.disk.DiskChannel;
 import org.nixwsl.storage.error.DiskException;
@@ -86,7 +87,7 @@ final class BlankDisk {
     try {
       Disk device = onlyNew(before, sectors);
       requireUnused(device);
-      before.guest().format(device, uuid, marker, operation);
+      before.guest().format(device, DiskFormat.of(storage.layout()), uuid, marker, operation);
     } catch (StorageSdkException | IOException | InterruptedException e) {
       detachAfter(e);
       throw e;

@@ -7,6 +7,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.stream.Collectors;
+import org.nixwsl.storage.core.platform.DiskFormat;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.DiskException;
@@ -278,7 +279,9 @@ final class Detachment {
             && view.mountsOf(carriers.get(0).number()).isEmpty();
     if (taken) {
       String point = view.shareRoot().orElseThrow() + "/" + storage.mountName();
-      seen.get().guest().remount(carriers.get(0), known, point, operation);
+      seen.get()
+          .guest()
+          .remount(carriers.get(0), known, point, DiskFormat.of(storage.layout()), operation);
     }
     return taken;
   }

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.stream.Collectors;
+import org.nixwsl.storage.core.platform.DiskFormat;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.DiskException;
@@ -30,9 +31,6 @@ import org.nixwsl.storage.windows.wsl.WslExe.WslDisk;
  * WSL says of success. The caller holds the lock of the disk.
  */
 final class MountAttempt {
-  /** The only file system that a store is put on. */
-  static final String TYPE = "ext4";
-
   private final WslExe wsl;
   private final Guests guests;
   private final HostDirectory host;
@@ -40,6 +38,9 @@ final class MountAttempt {
   private final WslDisk disk;
   private final Operation operation;
   private final String what;
+
+  private final DiskFormat format;
+
   private boolean attachedByUs;
   private boolean mountedByUs;
 
@@ -57,6 +58,7 @@ final class MountAttempt {
     this.disk = disk;
     this.operation = operation;
     this.what = "Cannot mount " + disk.path() + " in WSL";
+    this.format = DiskFormat.of(storage.layout());
   }
 
   /** What WSL answered to the mount. */
@@ -100,9 +102,9 @@ final class MountAttempt {
     return given.isPresent() ? given : host.remembered(disk.path());
   }
 
-  private static boolean carries(MountEntry share, UUID uuid, DiskView view) {
+  private boolean carries(MountEntry share, UUID uuid, DiskView view) {
     List<DiskView.Disk> carriers = view.carrying(uuid);
-    return share.type().equals(TYPE)
+    return share.type().equals(format.type())
         && carriers.size() == 1
         && carriers.get(0).number().equals(share.device());
   }
@@ -137,10 +139,12 @@ final class MountAttempt {
   }
 
   private Outcome mount() throws IOException, InterruptedException {
-    WslAnswer answer = wsl.mount(disk, storage.mountName(), TYPE, operation);
+    WslAnswer answer =
+        wsl.mount(disk, storage.mountName(), format.type(), format.mountOptions(), operation);
     if (!answer.ok() && !answer.wslFailed()) {
       // A device that takes longer than WSL waits is there at the second time.
-      answer = wsl.mount(disk, storage.mountName(), TYPE, operation);
+      answer =
+          wsl.mount(disk, storage.mountName(), format.type(), format.mountOptions(), operation);
     }
     if (answer.ok()) {
       return Outcome.MOUNTED;
@@ -172,7 +176,7 @@ final class MountAttempt {
         throw wrong(
             "Linux could not mount it"
                 + known.map(uuid -> ", and no disk has the file system " + uuid).orElse(""),
-            "If it is a blank disk, prepare it; if not, check its file system with e2fsck and"
+            "If it is a blank disk, prepare it; if not, check its file system (e2fsck, btrfs check) and"
                 + " whether it is the right file.");
       }
       if (known.isPresent()) {
@@ -205,7 +209,8 @@ final class MountAttempt {
       return;
     }
     String root = seen.view().shareRoot().orElseThrow();
-    seen.guest().remount(carrier, known.orElseThrow(), root + "/" + storage.mountName(), operation);
+    seen.guest()
+        .remount(carrier, known.orElseThrow(), root + "/" + storage.mountName(), format, operation);
   }
 
   /**
@@ -213,7 +218,8 @@ final class MountAttempt {
    * and {@code --unmount} would pull the disk from under it.
    */
   private void mountSeen() throws IOException, InterruptedException {
-    WslAnswer answer = wsl.mount(disk, storage.mountName(), TYPE, operation);
+    WslAnswer answer =
+        wsl.mount(disk, storage.mountName(), format.type(), format.mountOptions(), operation);
     if (answer.ok()) {
       mountedByUs = true;
     } else if (!answer.isTo(WslError.Treatment.DONE)) {
@@ -226,9 +232,10 @@ final class MountAttempt {
     MountName name = storage.mountName();
     MountEntry share =
         view.share(name).orElseThrow(() -> lost("nothing is mounted on wsl/" + name));
-    if (!share.type().equals(TYPE)) {
+    if (!share.type().equals(format.type())) {
       throw wrong(
-          share.mountPoint() + " holds " + share.type() + " and not " + TYPE, Remedies.CLEAR);
+          share.mountPoint() + " holds " + share.type() + " and not " + format.type(),
+          Remedies.CLEAR);
     }
     DiskView.Disk device =
         view.disk(share.device())
@@ -265,7 +272,7 @@ final class MountAttempt {
     if (!share.writable()) {
       throw wrong(
           share.mountPoint() + " is mounted read-only, as after an error of the disk",
-          "Unmount it, check its file system with e2fsck, and call again.");
+          "Unmount it, check its file system (e2fsck, btrfs check), and call again.");
     }
     return uuid;
   }
@@ -344,7 +351,7 @@ final class MountAttempt {
     String nodes = carriers.stream().map(DiskView.Disk::node).collect(Collectors.joining(", "));
     return wrong(
         "the file system " + uuid + " is on more than one disk (" + nodes + ")",
-        "Detach the copy, or give it another UUID with tune2fs, and call again.");
+        "Detach the copy, or give it another UUID with tune2fs or btrfstune, and call again.");
   }
 
   private DiskException instanceDisk(String node) {

@@ -99,6 +99,11 @@ public final class WindowsPlatform implements Platform {
   }
 
   @Override
+  public Optional<Path> notes() {
+    return Optional.of(directory);
+  }
+
+  @Override
   public StoreVerifier verifier(ProcessRunner processes, Ticker ticker) {
     throw inside("Verifying a store");
   }

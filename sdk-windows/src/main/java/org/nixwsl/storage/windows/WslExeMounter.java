@@ -10,6 +10,7 @@ import java.util.UUID;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.VhdxManager;
 import org.nixwsl.storage.WslMounter;
+import org.nixwsl.storage.core.platform.DiskFormat;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.error.EnvironmentException;
@@ -77,13 +78,7 @@ final class WslExeMounter implements WslMounter {
           UUID uuid =
               new BlankDisk(wsl, guests, vhdx, storage, disk, operation).format(vhdxFile.file());
           host.remember(disk.path(), uuid);
-          SharedStorage formatted =
-              SharedStorage.builder()
-                  .location(storage.location())
-                  .mountName(storage.mountName())
-                  .fileSystemUuid(uuid)
-                  .build();
-          return new MountAttempt(wsl, guests, host, formatted, disk, operation).run();
+          return new MountAttempt(wsl, guests, host, storage.knownBy(uuid), disk, operation).run();
         });
   }
 
@@ -176,6 +171,7 @@ final class WslExeMounter implements WslMounter {
   public List<Problem> refusals(SharedStorage storage) {
     try {
       requireDisk(storage);
+      DiskFormat.of(storage.layout());
       return Operation.quiet(
           "ask for the version of WSL",
           operation -> {
@@ -190,8 +186,7 @@ final class WslExeMounter implements WslMounter {
   /** What is mounted under the name, unless it is known to be another disk. */
   private static Optional<MountedStorage> mounted(
       DiskView view, SharedStorage storage, Optional<UUID> known) {
-    Optional<MountEntry> share =
-        view.share(storage.mountName()).filter(e -> e.type().equals(MountAttempt.TYPE));
+    Optional<MountEntry> share = view.share(storage.mountName());
     Optional<UUID> uuid =
         share.flatMap(entry -> view.disk(entry.device())).flatMap(DiskView.Disk::uuid);
     boolean other = uuid.isEmpty() || known.filter(w -> !w.equals(uuid.get())).isPresent();

@@ -11,6 +11,7 @@ import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.MountName;
+import org.nixwsl.storage.mount.StorageLayout;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
@@ -63,6 +64,7 @@ public final class NixWsl {
         .registerConverter(Path.class, NixWsl::path)
         .registerConverter(InstanceName.class, setting(InstanceName::of))
         .registerConverter(MountName.class, setting(MountName::of))
+        .registerConverter(StorageLayout.class, setting(StorageLayout::parse))
         .registerConverter(DataDirectory.class, setting(DataDirectory::of))
         .registerConverter(UUID.class, setting(NixWsl::uuid))
         .setExecutionExceptionHandler(NixWsl::report);

@@ -14,6 +14,7 @@ import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.mount.MountName;
 import org.nixwsl.storage.mount.Persistence;
 import org.nixwsl.storage.mount.SharedStorage;
+import org.nixwsl.storage.mount.StorageLayout;
 import org.nixwsl.storage.mount.StorageLocation;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -131,6 +132,9 @@ final class PersistCommand {
     }
     words.addAll(List.of("--mount-name", storage.mountName().value()));
     storage.fileSystemUuid().ifPresent(uuid -> words.addAll(List.of("--uuid", uuid.toString())));
+    if (!storage.layout().equals(StorageLayout.ofDefaults())) {
+      words.addAll(List.of("--layout", storage.layout().text()));
+    }
     return words;
   }
 

@@ -7,6 +7,7 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.mount.MountName;
 import org.nixwsl.storage.mount.SharedStorage;
+import org.nixwsl.storage.mount.StorageLayout;
 import org.nixwsl.storage.mount.StorageLocation;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Option;
@@ -28,6 +29,16 @@ final class StorageOptions {
       paramLabel = "UUID",
       description = "The UUID that its file system must have, or gets.")
   private @Nullable UUID uuid;
+
+  @Option(
+      names = "--layout",
+      defaultValue = "ext4",
+      paramLabel = "LAYOUT",
+      description =
+          "How instances lie on it: ext4 (a directory for each), btrfs (a compressed subvolume for"
+              + " each; btrfs:LEVEL sets zstd's level), partitions (one of a physical disk for"
+              + " each) or zfs (refused). ext4 when not given.")
+  private @Nullable StorageLayout layout;
 
   StorageOptions() {}
 
@@ -75,6 +86,7 @@ final class StorageOptions {
         .location(Objects.requireNonNull(where).location())
         .mountName(Objects.requireNonNull(mountName))
         .fileSystemUuid(Optional.ofNullable(uuid))
+        .layout(Objects.requireNonNull(layout))
         .build();
   }
 }

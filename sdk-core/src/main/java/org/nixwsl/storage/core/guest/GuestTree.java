@@ -2,15 +2,18 @@ package org.nixwsl.storage.core.guest;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.nixwsl.storage.core.guest.GuestClient.Listener;
 import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.migrate.ReclaimReport;
 import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.MountedStorage;
+import org.nixwsl.storage.mount.StorageLayout;
 import org.nixwsl.storage.store.NixStore;
 
 /** What lies on a storage, looked at and changed by a guest. */
@@ -27,6 +30,41 @@ final class GuestTree implements StorageTree {
       throws IOException, InterruptedException {
     return TreeWire.facts(
         place.repeatable(TreeWire.LOOK, TreeWire.look(storage, instance, source), operation));
+  }
+
+  @Override
+  public List<Problem> refusals(
+      StorageLayout layout,
+      InstanceName instance,
+      Optional<MountedStorage> storage,
+      Operation operation)
+      throws IOException, InterruptedException {
+    return GuestWire.problems(
+        place.repeatable(TreeWire.REFUSALS, TreeWire.layout(layout, instance, storage), operation));
+  }
+
+  @Override
+  public void makeDirectory(
+      StorageLayout layout, MountedStorage storage, InstanceName instance, Operation operation)
+      throws IOException, InterruptedException {
+    place.repeatable(
+        TreeWire.MAKE_DIRECTORY,
+        TreeWire.layout(layout, instance, Optional.of(storage)),
+        operation);
+  }
+
+  @Override
+  public Optional<String> snapshot(
+      StorageLayout layout,
+      MountedStorage storage,
+      InstanceName instance,
+      String purpose,
+      Operation operation)
+      throws IOException, InterruptedException {
+    Map<String, Object> arguments = TreeWire.layout(layout, instance, Optional.of(storage));
+    arguments.put("purpose", purpose);
+    return GuestWire.optionalText(
+        place.repeatable(TreeWire.SNAPSHOT, arguments, operation), "name");
   }
 
   @Override

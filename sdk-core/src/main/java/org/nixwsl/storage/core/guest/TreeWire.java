@@ -18,11 +18,15 @@ import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.migrate.ReclaimReport;
 import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.MountedStorage;
+import org.nixwsl.storage.mount.StorageLayout;
 import org.nixwsl.storage.store.NixStore;
 
 /** The calls of what lies on a storage: their names, their values, who answers. */
 final class TreeWire {
   static final String LOOK = "look";
+  static final String REFUSALS = "layoutRefusals";
+  static final String MAKE_DIRECTORY = "makeDirectory";
+  static final String SNAPSHOT = "snapshot";
   static final String ID = "id";
   static final String FINGERPRINT = "storeFingerprint";
   static final String CLAIM = "claim";
@@ -51,6 +55,34 @@ final class TreeWire {
                     instance(arguments),
                     GuestWire.store(map(arguments, "source")),
                     operation)));
+      }
+      case REFUSALS -> {
+        return Optional.of(
+            GuestWire.problems(
+                tree.refusals(
+                    layout(arguments),
+                    instance(arguments),
+                    arguments.containsKey("storage")
+                        ? Optional.of(storage(arguments))
+                        : Optional.empty(),
+                    operation)));
+      }
+      case MAKE_DIRECTORY -> {
+        operation.checkCancelled(); // a host that is gone changes nothing
+        tree.makeDirectory(layout(arguments), storage(arguments), instance(arguments), operation);
+        return Optional.of(object());
+      }
+      case SNAPSHOT -> {
+        operation.checkCancelled();
+        Map<String, Object> fields = object();
+        tree.snapshot(
+                layout(arguments),
+                storage(arguments),
+                instance(arguments),
+                text(arguments, "purpose"),
+                operation)
+            .ifPresent(name -> fields.put("name", name));
+        return Optional.of(fields);
       }
       case ID -> {
         Map<String, Object> fields = object();
@@ -134,6 +166,17 @@ final class TreeWire {
     Map<String, Object> fields = storage(storage);
     fields.put("instance", instance.value());
     return fields;
+  }
+
+  static Map<String, Object> layout(
+      StorageLayout layout, InstanceName instance, Optional<MountedStorage> storage) {
+    Map<String, Object> fields = object("layout", layout.text(), "instance", instance.value());
+    storage.map(TreeWire::storage).ifPresent(fields::putAll);
+    return fields;
+  }
+
+  private static StorageLayout layout(Map<String, Object> arguments) {
+    return StorageLayout.parse(text(arguments, "layout"));
   }
 
   static Map<String, Object> owned(MountedStorage storage, InstanceName instance, String owner) {

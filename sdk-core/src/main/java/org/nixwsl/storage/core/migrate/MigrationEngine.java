@@ -1,6 +1,7 @@
 package org.nixwsl.storage.core.migrate;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashSet;
@@ -58,11 +59,24 @@ public final class MigrationEngine implements StoreMigrator {
 
   private final Machines machines;
   private final Ticker ticker;
+  private final MovePlaces places;
+  private final MoveJournals journals;
 
-  /** An engine that opens a machine for each call. */
+  /** An engine that opens a machine for each call, where no physical disks are attached. */
   public MigrationEngine(Machines machines, Ticker ticker) {
+    this(machines, Optional.empty(), ticker);
+  }
+
+  /**
+   * An engine that opens a machine for each call.
+   *
+   * @param notes the directory of this user for the journals of moves to physical disks
+   */
+  public MigrationEngine(Machines machines, Optional<Path> notes, Ticker ticker) {
     this.machines = machines;
     this.ticker = ticker;
+    this.places = new MovePlaces(notes);
+    this.journals = new MoveJournals(places);
   }
 
   @Override
@@ -76,7 +90,7 @@ public final class MigrationEngine implements StoreMigrator {
           try (Machine machine = machine(request)) {
             return operation.stage(
                 Stage.PREFLIGHT,
-                progress -> new MigrationPlanner(machine).plan(request, operation));
+                progress -> new MigrationPlanner(machine, places).plan(request, operation));
           }
         });
   }
@@ -128,11 +142,11 @@ public final class MigrationEngine implements StoreMigrator {
         operation -> {
           StageTimes stages = new StageTimes(operation);
           Optional<JournalState> takenUp =
-              MoveJournals.unfinished(request.storage(), request.instance());
+              journals.unfinished(request.storage(), request.instance());
           try (Machine machine = machine(request)) {
             preflight(machine, what, request, takenUp, stages, operation);
-            try (MovePlace place = MovePlace.open(request.storage(), operation);
-                StageJournal journal = MoveJournals.takeUpOrBegin(machine, place, request)) {
+            try (MovePlace place = places.open(request.storage(), operation);
+                StageJournal journal = journals.takeUpOrBegin(machine, place, request)) {
               return move(machine, what, request, detach, journal, place, stages, operation);
             }
           }
@@ -149,12 +163,12 @@ public final class MigrationEngine implements StoreMigrator {
         WEIGHTS,
         operation -> {
           StageTimes stages = new StageTimes(operation);
-          MoveJournals.requireJournal(storage, instance);
+          journals.requireJournal(storage, instance);
           try (Machine machine = machine(storage, instance);
-              MovePlace place = MovePlace.open(storage, operation);
+              MovePlace place = places.open(storage, operation);
               StageJournal journal = StageJournal.open(place.journal(instance))) {
             JournalState state = journal.state();
-            MigrationRequest request = MoveJournals.requireOf(state, storage, instance);
+            MigrationRequest request = journals.requireOf(state, storage, instance);
             MoveJournals.requireForward(state);
             // A target that may be committed is no target any more: it is looked at instead.
             if (state.of(Stage.COMMIT) == JournalState.Progress.UNTOUCHED) {
@@ -175,14 +189,14 @@ public final class MigrationEngine implements StoreMigrator {
         ticker,
         Map.of(Stage.COPY, 1.0),
         operation -> {
-          MoveJournals.requireJournal(request.storage(), instance);
+          journals.requireJournal(request.storage(), instance);
           try (Machine machine = machine(request.storage(), instance);
-              MovePlace place = MovePlace.open(request.storage(), operation);
+              MovePlace place = places.open(request.storage(), operation);
               StageJournal journal = StageJournal.open(place.journal(instance));
               Attempt attempt =
                   new Attempt(
                       machine,
-                      MoveJournals.requireOf(journal.state(), request.storage(), instance),
+                      journals.requireOf(journal.state(), request.storage(), instance),
                       journal,
                       () -> place.others(instance),
                       operation)) {
@@ -197,7 +211,7 @@ public final class MigrationEngine implements StoreMigrator {
         "look how far the move of " + instance + " is",
         operation -> {
           try (Machine machine = machine(storage, instance)) {
-            return new MoveStatus(machine, storage, instance, operation).read();
+            return new MoveStatus(machine, places, storage, instance, operation).read();
           }
         });
   }
@@ -225,20 +239,18 @@ public final class MigrationEngine implements StoreMigrator {
 
   /** Of the instance that the journal names, which may be called otherwise than its directory. */
   private Machine machine(SharedStorage storage, InstanceName instance) throws IOException {
-    Optional<JournalState> state =
-        StageJournal.read(MovePlace.journal(MovePlace.of(storage), instance));
+    Optional<JournalState> state = places.read(storage, instance);
     return machines.open(
         state
             .map(known -> Machine.distribution(known.header().request()))
             .or(() -> Optional.of(instance.value())));
   }
 
-  private static ReclaimReport emptyTrash(
-      Machine machine, SharedStorage storage, Operation operation)
+  private ReclaimReport emptyTrash(Machine machine, SharedStorage storage, Operation operation)
       throws IOException, InterruptedException {
     MountedStorage mounted =
         machine.mounter().state(storage).orElseThrow(() -> notMounted(storage));
-    MovePlace alone = MovePlace.open(storage, operation);
+    MovePlace alone = places.open(storage, operation);
     try {
       return machine
           .effects()
@@ -281,7 +293,7 @@ public final class MigrationEngine implements StoreMigrator {
   }
 
   /** The machine may have changed since the caller's plan. */
-  private static void preflight(
+  private void preflight(
       Machine machine,
       String what,
       MigrationRequest request,
@@ -297,7 +309,9 @@ public final class MigrationEngine implements StoreMigrator {
                   progress -> {
                     List<Problem> refusals =
                         new ArrayList<>(
-                            new MigrationPlanner(machine).plan(request, operation).refusals());
+                            new MigrationPlanner(machine, places)
+                                .plan(request, operation)
+                                .refusals());
                     if (takenUp.isPresent()) {
                       // Half attached by the attempt of before: the mounter puts that in order.
                       refusals.removeIf(p -> p.code() == ErrorCode.VHDX_IN_USE);

@@ -32,6 +32,7 @@ import org.nixwsl.storage.migrate.MigrationPlan.Step;
 import org.nixwsl.storage.migrate.MigrationRequest;
 import org.nixwsl.storage.migrate.Stage;
 import org.nixwsl.storage.mount.MountedStorage;
+import org.nixwsl.storage.mount.StorageLayout;
 import org.nixwsl.storage.mount.StorageLocation;
 import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.NixStore;
@@ -49,8 +50,10 @@ final class MigrationPlanner {
   private final WslMounter mounter;
   private final StoreHost host;
   private final Machine machine;
+  private final MovePlaces places;
 
-  MigrationPlanner(Machine machine) {
+  MigrationPlanner(Machine machine, MovePlaces places) {
+    this.places = places;
     this.vhdx = machine.vhdx();
     this.mounter = machine.mounter();
     this.host = machine.host();
@@ -72,7 +75,11 @@ final class MigrationPlanner {
     Findings found = new Findings();
     StoreHost.Measure measure = measure(request, found, operation);
     found.refusals.addAll(mounter.refusals(request.storage()));
+    journal(request, found);
     MountedStorage mounted = found.asked(() -> mounter.state(request.storage()).orElse(null));
+    if (found.measured) {
+      layout(request, Optional.ofNullable(mounted), found, operation);
+    }
     if (mounted != null && found.refusals.isEmpty()) {
       target(request, mounted, measure, found, operation);
     } else if (mounted == null
@@ -80,7 +87,12 @@ final class MigrationPlanner {
       diskToAttach(request, disk.file(), measure, found);
     }
     if (request.storage().location() instanceof StorageLocation.VhdxFile disk) {
-      volume(disk.file(), measure, found);
+      volume(disk.file(), DiskRoom.of(request.storage().layout()).written(measure), found);
+    }
+    if (request.storage().location() instanceof StorageLocation.PhysicalDisk) {
+      found.notes.add(
+          "A restart of Windows detaches the disk, and only a program with administrator rights"
+              + " attaches it again: no task at logon does.");
     }
     boolean persists = persists(request, found);
     instance(request, found, operation);
@@ -92,6 +104,43 @@ final class MigrationPlanner {
         steps(request, measure, persists, found),
         found.refusals,
         found.notes);
+  }
+
+  /** Where the journal would be, if it can be told. */
+  private void journal(MigrationRequest request, Findings found) throws IOException {
+    try {
+      places.of(request.storage());
+    } catch (StorageSdkException e) {
+      found.add(e);
+    }
+  }
+
+  /** What stands against the layout, where the files are and on what is mounted. */
+  private void layout(
+      MigrationRequest request,
+      Optional<MountedStorage> mounted,
+      Findings found,
+      Operation operation)
+      throws IOException, InterruptedException {
+    StorageLayout layout = request.storage().layout();
+    found.refusals.addAll(machine.tree().refusals(layout, request.instance(), mounted, operation));
+    boolean disk = !(request.storage().location() instanceof StorageLocation.MountedDirectory);
+    if (disk
+        && mounted.isPresent()
+        && !mounted.get().fileSystemType().equals(layout.fileSystemType())) {
+      found.refuse(
+          ErrorCode.WRONG_STORAGE,
+          "What is mounted at "
+              + PathBytes.printable(mounted.get().mountPoint())
+              + " is "
+              + mounted.get().fileSystemType()
+              + ", and the layout "
+              + layout.text()
+              + " needs "
+              + layout.fileSystemType()
+              + ".",
+          "Mount the right disk, or name the layout that it has.");
+    }
   }
 
   /** Whether a task is installed; where none can be at all, that is no refusal. */
@@ -177,7 +226,7 @@ final class MigrationPlanner {
       }
       DiskInfo info = found.asked(() -> vhdx.inspect(file));
       if (info != null) {
-        room(info.virtualSize(), measure, found);
+        room(request, info.virtualSize(), measure, found);
       }
       return;
     }
@@ -194,13 +243,14 @@ final class MigrationPlanner {
           "The disk " + PathBytes.printable(file) + " is not there.",
           "Correct the name, or say in the request (createDisk) that it is to be made.");
     } else {
-      room(request.createDisk().get().virtualSize(), measure, found);
+      room(request, request.createDisk().get().virtualSize(), measure, found);
     }
   }
 
-  private static void room(ByteSize size, StoreHost.Measure measure, Findings found) {
-    long bytes = Ext4Room.usableBytes(size.bytes());
-    if (measure.diskBytes() > bytes || measure.inodes() > Ext4Room.usableInodes(size.bytes())) {
+  private static void room(
+      MigrationRequest request, ByteSize size, StoreHost.Measure measure, Findings found) {
+    DiskRoom room = DiskRoom.of(request.storage().layout());
+    if (!room.holds(size.bytes(), measure)) {
       found.refuse(
           ErrorCode.NO_SPACE,
           "The store takes "
@@ -209,23 +259,21 @@ final class MigrationPlanner {
               + measure.inodes()
               + " files and directories, and a disk of "
               + size
-              + " holds about "
-              + ByteSize.ofBytes(bytes)
-              + " in "
-              + Ext4Room.usableInodes(size.bytes())
+              + " holds "
+              + room.words(size.bytes())
               + ".",
           "Use a larger disk: a dynamic one takes only what is written to it.");
     }
   }
 
   /** A dynamic disk grows while it is written to, and a full volume under it loses writes. */
-  private void volume(Path file, StoreHost.Measure measure, Findings found) throws IOException {
+  private void volume(Path file, long written, Findings found) throws IOException {
     Path folder = file.getParent();
     if (folder == null || !Files.isDirectory(folder)) {
       return;
     }
     long present = Files.exists(file) ? presentBytes(file) : 0;
-    long growth = Ext4Room.written(measure) - present;
+    long growth = written - present;
     long free = Files.getFileStore(folder).getUsableSpace();
     if (growth > free) {
       found.refuse(
@@ -276,6 +324,8 @@ final class MigrationPlanner {
         steps.add(step(Stage.DISK, "Create " + file + " with " + size, 0));
       }
       steps.add(step(Stage.ATTACH, "Attach " + file + ", format it if it is blank, mount it", 1));
+    } else if (request.storage().location() instanceof StorageLocation.PhysicalDisk disk) {
+      steps.add(step(Stage.ATTACH, "Attach " + disk.words() + " and mount it; never format it", 1));
     } else {
       steps.add(step(Stage.ATTACH, "Prove that the storage is mounted", 0));
     }
@@ -330,7 +380,8 @@ final class MigrationPlanner {
               "Stop the instance, start it, and prove that it runs from the storage",
               RESTART_SECONDS));
     }
-    if (request.detachAtEnd() && request.storage().location() instanceof StorageLocation.VhdxFile) {
+    if (request.detachAtEnd()
+        && !(request.storage().location() instanceof StorageLocation.MountedDirectory)) {
       steps.add(step(Stage.DETACH, "Unmount and detach the disk", 1));
     }
     return steps;

@@ -9,6 +9,7 @@ import org.nixwsl.storage.core.migrate.journal.JournalState;
 import org.nixwsl.storage.core.migrate.journal.StageJournal;
 import org.nixwsl.storage.core.migrate.stage.Machine;
 import org.nixwsl.storage.error.ConflictException;
+import org.nixwsl.storage.error.DiskException;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
@@ -17,19 +18,26 @@ import org.nixwsl.storage.migrate.Stage;
 import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.MountedStorage;
 import org.nixwsl.storage.mount.SharedStorage;
+import org.nixwsl.storage.mount.StorageLocation;
 
-/** What the journals of moves say of a move that is asked for: whether it is there, and whose. */
+/**
+ * What the journals of moves say of a move that is asked for: whether it is there, and whose.
+ * Immutable.
+ */
 final class MoveJournals {
-  private MoveJournals() {}
+  private final MovePlaces places;
+
+  MoveJournals(MovePlaces places) {
+    this.places = places;
+  }
 
   /** The journal of a move that is to be taken up. */
-  static Optional<JournalState> unfinished(SharedStorage storage, InstanceName instance)
+  Optional<JournalState> unfinished(SharedStorage storage, InstanceName instance)
       throws IOException {
     try {
-      return StageJournal.read(MovePlace.journal(MovePlace.of(storage), instance))
-          .filter(state -> !state.untouched());
-    } catch (EnvironmentException e) {
-      if (e.code() == ErrorCode.UNSUPPORTED_PLATFORM) {
+      return places.read(storage, instance).filter(state -> !state.untouched());
+    } catch (EnvironmentException | DiskException e) {
+      if (e.code() == ErrorCode.UNSUPPORTED_PLATFORM || e.code() == ErrorCode.BAD_SETTING) {
         return Optional.empty(); // the plan says so too, with what else there is to say
       }
       throw e;
@@ -56,7 +64,7 @@ final class MoveJournals {
    *
    * @throws ConflictException {@code MOVE_UNFINISHED} if the one that is there is of another move
    */
-  static StageJournal takeUpOrBegin(Machine machine, MovePlace place, MigrationRequest request)
+  StageJournal takeUpOrBegin(Machine machine, MovePlace place, MigrationRequest request)
       throws IOException, InterruptedException {
     Optional<JournalState> there = place.read(request.instance());
     if (there.isPresent()) {
@@ -78,7 +86,7 @@ final class MoveJournals {
             state,
             "it moves "
                 + PathBytes.printable(state.header().request().source().directory())
-                + ", or is configured, switched or restarted otherwise");
+                + ", or is laid out, configured, switched or restarted otherwise");
       }
     }
     JournalHeader header =
@@ -93,6 +101,7 @@ final class MoveJournals {
   /** Whether a move can be taken up by a request: the rest of it may differ. */
   private static boolean sameMove(MigrationRequest begun, MigrationRequest now) {
     return begun.source().equals(now.source())
+        && begun.storage().layout().equals(now.storage().layout())
         && begun.configDirectory().equals(now.configDirectory())
         && begun.distribution().equals(now.distribution())
         && begun.switchSystem() == now.switchSystem()
@@ -105,9 +114,8 @@ final class MoveJournals {
    *
    * @throws ConflictException {@code MOVE_NOT_FOUND}
    */
-  static void requireJournal(SharedStorage storage, InstanceName instance) throws IOException {
-    Optional<JournalState> state =
-        StageJournal.read(MovePlace.journal(MovePlace.of(storage), instance));
+  void requireJournal(SharedStorage storage, InstanceName instance) throws IOException {
+    Optional<JournalState> state = places.read(storage, instance);
     if (state.isEmpty() || (state.get().untouched() && !state.get().entries().isEmpty())) {
       throw new ConflictException(
           Problem.of(
@@ -122,11 +130,11 @@ final class MoveJournals {
   }
 
   /** The request of a journal, which has to be for this instance and this kind of storage. */
-  static MigrationRequest requireOf(
-      JournalState state, SharedStorage storage, InstanceName instance) throws IOException {
+  MigrationRequest requireOf(JournalState state, SharedStorage storage, InstanceName instance)
+      throws IOException {
     MigrationRequest request = state.header().request();
     if (!request.instance().equals(instance)
-        || !MovePlace.of(request.storage()).equals(MovePlace.of(storage))) {
+        || !places.of(request.storage()).equals(places.of(storage))) {
       throw new EnvironmentException(
           Problem.of(
               ErrorCode.JOURNAL_FOREIGN,
@@ -142,7 +150,19 @@ final class MoveJournals {
               "The disk was renamed or copied with its journal: move the journal away, and plan"
                   + " again."));
     }
-    return request;
+    return storage.location() instanceof StorageLocation.PhysicalDisk
+        ? request.movedTo(foundAt(storage.location(), request.storage()))
+        : request;
+  }
+
+  /** A physical disk is known by its UUID, and has the number that the caller knows. */
+  private static SharedStorage foundAt(StorageLocation now, SharedStorage begun) {
+    return SharedStorage.builder()
+        .location(now)
+        .mountName(begun.mountName())
+        .layout(begun.layout())
+        .fileSystemUuid(begun.fileSystemUuid())
+        .build();
   }
 
   /** Passes if a move is not being taken back. */

@@ -33,6 +33,7 @@ import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.migrate.MigrationReport;
 import org.nixwsl.storage.migrate.Stage;
+import org.nixwsl.storage.mount.StorageLocation;
 import org.nixwsl.storage.store.CopyReport;
 
 /**
@@ -185,7 +186,9 @@ final class MoveRun {
     for (String note : attempt.notes()) {
       report = Failures.withNote(report, note);
     }
-    if (detachAtEnd && attempt.diskFile().isPresent()) {
+    boolean attached =
+        !(attempt.request().storage().location() instanceof StorageLocation.MountedDirectory);
+    if (detachAtEnd && attached) {
       report = detach(report);
     }
     Optional<ByteSize> fileSize = Optional.empty();

@@ -9,7 +9,6 @@ import java.util.UUID;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.migrate.journal.JournalEntry;
 import org.nixwsl.storage.core.migrate.journal.JournalState;
-import org.nixwsl.storage.core.migrate.journal.StageJournal;
 import org.nixwsl.storage.core.migrate.stage.Machine;
 import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.run.Operation;
@@ -27,22 +26,28 @@ import org.nixwsl.storage.store.NixStore;
 /** Says how far a move is. Changes nothing. */
 final class MoveStatus {
   private final Machine machine;
+  private final MovePlaces places;
   private final SharedStorage storage;
   private final InstanceName instance;
   private final Operation operation;
   private final List<String> notes = new ArrayList<>();
 
-  MoveStatus(Machine machine, SharedStorage storage, InstanceName instance, Operation operation) {
+  MoveStatus(
+      Machine machine,
+      MovePlaces places,
+      SharedStorage storage,
+      InstanceName instance,
+      Operation operation) {
     this.machine = machine;
+    this.places = places;
     this.storage = storage;
     this.instance = instance;
     this.operation = operation;
   }
 
   MigrationStatus read() throws IOException, InterruptedException {
-    boolean running = MovePlace.inUse(storage, operation);
-    Optional<JournalState> journal =
-        StageJournal.read(MovePlace.journal(MovePlace.of(storage), instance));
+    boolean running = places.inUse(storage, operation);
+    Optional<JournalState> journal = places.read(storage, instance);
     Optional<MountedStorage> mounted = machine.mounter().state(storage);
     Optional<StorageTree.Facts> seen = Optional.empty();
     if (mounted.isPresent()) {

@@ -1,5 +1,6 @@
 package org.nixwsl.storage.core.platform;
 
+import java.nio.file.Path;
 import java.util.Optional;
 import org.nixwsl.storage.NixConfigWriter;
 import org.nixwsl.storage.StoreVerifier;
@@ -22,6 +23,14 @@ public interface Platform {
 
   /** How storage is attached and mounted here. */
   WslMounter mounter(ProcessRunner processes, Ticker ticker);
+
+  /**
+   * Where this user's notes of disks are kept that are no files, made or not; none where no such
+   * disks are attached.
+   */
+  default Optional<Path> notes() {
+    return Optional.empty();
+  }
 
   /** How a store is verified here. */
   StoreVerifier verifier(ProcessRunner processes, Ticker ticker);

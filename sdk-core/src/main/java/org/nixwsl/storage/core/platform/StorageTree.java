@@ -6,9 +6,11 @@ import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.migrate.ReclaimReport;
 import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.MountedStorage;
+import org.nixwsl.storage.mount.StorageLayout;
 import org.nixwsl.storage.store.NixStore;
 
 /**
@@ -23,6 +25,42 @@ public interface StorageTree {
    * @param source the store that is to become it, which tells which root disk is ours
    */
   Facts look(MountedStorage storage, InstanceName instance, NixStore source, Operation operation)
+      throws IOException, InterruptedException;
+
+  /**
+   * Every reason why an instance cannot lie there in that layout, as far as it can be seen without
+   * changing anything: the kernel, programs, and, where the storage is mounted, what is on it.
+   */
+  List<Problem> refusals(
+      StorageLayout layout,
+      InstanceName instance,
+      Optional<MountedStorage> storage,
+      Operation operation)
+      throws IOException, InterruptedException;
+
+  /**
+   * Makes the directory of an instance in the way of a layout, if it is not there; a plain one is
+   * left to the copy.
+   *
+   * @throws org.nixwsl.storage.error.ConflictException {@code TARGET_NOT_EMPTY} if something stands
+   *     there that the layout does not make
+   */
+  void makeDirectory(
+      StorageLayout layout, MountedStorage storage, InstanceName instance, Operation operation)
+      throws IOException, InterruptedException;
+
+  /**
+   * Keeps what an instance's directory holds now, read-only, until {@link #emptyTrash}.
+   *
+   * @param purpose a word for its name
+   * @return its name; empty in a layout without snapshots
+   */
+  Optional<String> snapshot(
+      StorageLayout layout,
+      MountedStorage storage,
+      InstanceName instance,
+      String purpose,
+      Operation operation)
       throws IOException, InterruptedException;
 
   /** The id in an instance's directory, if it has one. */
@@ -65,11 +103,11 @@ public interface StorageTree {
 
   /**
    * Whether nothing is on the storage that anyone could miss: no owner in the register, nothing in
-   * the trash, nothing that neither the file system nor we put there.
+   * the trash, no snapshot, nothing that neither the file system nor we put there.
    */
   boolean holdsNothing(MountedStorage storage) throws IOException;
 
-  /** Removes all of the trash that no process has mounted. */
+  /** Removes all of the trash that no process has mounted, and all snapshots. */
   ReclaimReport emptyTrash(MountedStorage storage, Operation operation)
       throws IOException, InterruptedException;
 

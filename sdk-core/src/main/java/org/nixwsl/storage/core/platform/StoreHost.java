@@ -46,7 +46,15 @@ public interface StoreHost {
    * @param inodes distinct files, symlinks and directories, of valid paths and {@code .links}
    * @param diskBytes what they take, each inode once, rounded up to 4096
    */
-  record Measure(long paths, long narBytes, long inodes, long diskBytes) {}
+  record Measure(long paths, long narBytes, long inodes, long diskBytes) {
+    /** A kilobyte of metadata for each, which is kept twice. */
+    private static final long METADATA = 2 << 10;
+
+    /** What they take where inodes are no tables of their own, as on btrfs; about. */
+    public long bytesWithInodes() {
+      return diskBytes + inodes * METADATA;
+    }
+  }
 
   /**
    * One copy of one store. The steps are called once each and in this order, {@link #finish} or

@@ -13,6 +13,7 @@ import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.migrate.ReclaimReport;
 import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.MountedStorage;
+import org.nixwsl.storage.mount.StorageLayout;
 import org.nixwsl.storage.store.NixStore;
 
 /** One instance's directory on a storage, without files. */
@@ -26,7 +27,10 @@ final class FakeTree implements StorageTree {
   String targetFingerprint = "source";
   boolean sourceChangesAtEachLook;
   Optional<Problem> outOfReach = Optional.empty();
+  Optional<Problem> unsuitable = Optional.empty();
   final List<String> trash = new ArrayList<>();
+  final List<StorageLayout> madeAs = new ArrayList<>();
+  final List<String> snapshots = new ArrayList<>();
   final List<Path> armed = new ArrayList<>();
 
   @Override
@@ -37,6 +41,32 @@ final class FakeTree implements StorageTree {
           throw Failures.errorOf(problem);
         });
     return new Facts(directory, id, users, owner, us);
+  }
+
+  @Override
+  public List<Problem> refusals(
+      StorageLayout layout,
+      InstanceName instance,
+      Optional<MountedStorage> storage,
+      Operation operation) {
+    return unsuitable.stream().toList();
+  }
+
+  @Override
+  public void makeDirectory(
+      StorageLayout layout, MountedStorage storage, InstanceName instance, Operation operation) {
+    madeAs.add(layout);
+  }
+
+  @Override
+  public Optional<String> snapshot(
+      StorageLayout layout,
+      MountedStorage storage,
+      InstanceName instance,
+      String purpose,
+      Operation operation) {
+    snapshots.add(purpose + " of " + directory + (id.isPresent() ? " in use" : ""));
+    return Optional.of(purpose);
   }
 
   @Override

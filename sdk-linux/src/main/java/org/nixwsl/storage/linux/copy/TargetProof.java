@@ -86,7 +86,7 @@ final class TargetProof {
       ProcessRunner processes,
       Operation operation)
       throws IOException {
-    boolean direct = DirectIo.possible(workspace.journal());
+    boolean direct = !throughTheCache(target) && DirectIo.possible(workspace.journal());
     boolean cached = !direct || cachedBelow(target);
     return new TargetProof(target, workspace, ledger, processes, operation, direct, cached);
   }
@@ -279,6 +279,14 @@ final class TargetProof {
                     + " more.")
             .leaving(StateLeft.RESUMABLE),
         findings.stream().sorted(Comparator.comparing(StoreFinding::path)).toList());
+  }
+
+  /** What btrfs has compressed it reads through the cache, also when it is asked not to. */
+  private static boolean throughTheCache(NixStore target) throws IOException {
+    return MountTable.ofThisProcess()
+        .carrying(target.directory().toRealPath())
+        .filter(mount -> mount.type().equals("btrfs"))
+        .isPresent();
   }
 
   /** A direct read of a loop device ends in the cache of its file, unless that is left out too. */

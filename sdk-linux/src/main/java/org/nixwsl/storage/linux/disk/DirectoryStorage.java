@@ -15,18 +15,20 @@ import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.linux.machine.MountTable;
 import org.nixwsl.storage.linux.machine.StoreFileSystems;
 import org.nixwsl.storage.mount.MountedStorage;
+import org.nixwsl.storage.mount.SharedStorage;
+import org.nixwsl.storage.mount.StorageLayout;
 import org.nixwsl.storage.mount.StorageLocation.MountedDirectory;
 
 /** Storage that is mounted already: nothing is attached, only proven. Needs no root. */
 final class DirectoryStorage {
-  private final Ext4 devices;
+  private final DiskFileSystem devices;
 
-  DirectoryStorage(Ext4 devices) {
+  DirectoryStorage(DiskFileSystem devices) {
     this.devices = devices;
   }
 
   /** Every reason not to use the directory. */
-  List<Problem> refusals(MountedDirectory location) throws IOException {
+  List<Problem> refusals(MountedDirectory location, StorageLayout layout) throws IOException {
     Path directory = location.directory();
     if (!Files.isDirectory(directory)) {
       return List.of(
@@ -48,6 +50,23 @@ final class DirectoryStorage {
                   + mount.printableType()
                   + ", which does not keep a store safely.",
               "Use a directory on one of " + StoreFileSystems.suitable() + "."));
+    }
+    // Plain directories are the same on all of these.
+    if (!(layout instanceof StorageLayout.Ext4Subdirectories)
+        && !mount.type().equals(layout.fileSystemType())) {
+      return List.of(
+          Problem.of(
+              ErrorCode.UNSUITABLE_FILE_SYSTEM,
+              "The storage "
+                  + PathBytes.printable(directory)
+                  + " lies on "
+                  + mount.printableType()
+                  + ", and the layout "
+                  + layout.text()
+                  + " needs "
+                  + layout.fileSystemType()
+                  + ".",
+              "Use a directory on " + layout.fileSystemType() + ", or another layout."));
     }
     if (!mount.writable()) {
       return List.of(
@@ -78,9 +97,10 @@ final class DirectoryStorage {
   }
 
   /** Proves that the directory can be used, and that it is the right one where that is known. */
-  MountedStorage prove(MountedDirectory location, Optional<UUID> expected, Operation operation)
+  MountedStorage prove(MountedDirectory location, SharedStorage storage, Operation operation)
       throws IOException, InterruptedException {
-    for (Problem problem : refusals(location)) {
+    Optional<UUID> expected = storage.fileSystemUuid();
+    for (Problem problem : refusals(location, storage.layout())) {
       throw problem.code() == ErrorCode.WRONG_STORAGE
           ? new DiskException(problem)
           : new EnvironmentException(problem);

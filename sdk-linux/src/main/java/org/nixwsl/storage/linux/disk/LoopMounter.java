@@ -10,6 +10,7 @@ import java.util.UUID;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.WslMounter;
 import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.core.platform.DiskFormat;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.Ticker;
@@ -23,11 +24,12 @@ import org.nixwsl.storage.linux.machine.MountTable;
 import org.nixwsl.storage.migrate.Stage;
 import org.nixwsl.storage.mount.MountedStorage;
 import org.nixwsl.storage.mount.SharedStorage;
+import org.nixwsl.storage.mount.StorageLayout;
 import org.nixwsl.storage.mount.StorageLocation;
 
 /**
  * Attaches storage on Linux. A VHDX is shown as a file by {@code qemu-storage-daemon} (a FUSE
- * export), that file becomes a loop device, and the ext4 on it is mounted at {@code
+ * export), that file becomes a loop device, and the file system on it is mounted at {@code
  * /run/nixwsl/mnt/NAME}. Needs root and {@code /dev/fuse}.
  *
  * <p>Nothing is remembered: what is attached is read from the machine each time, so that it
@@ -40,7 +42,7 @@ public final class LoopMounter implements WslMounter {
   private final Tools tools;
   private final RunDirectory run;
   private final Attacher attacher;
-  private final Ext4 ext4;
+  private final DiskFileSystem fileSystem;
   private final DirectoryStorage directories;
 
   /** A mounter for this machine. */
@@ -54,8 +56,8 @@ public final class LoopMounter implements WslMounter {
     this.tools = tools;
     this.run = new RunDirectory(runDirectory);
     this.attacher = new Attacher(processes, tools, run);
-    this.ext4 = new Ext4(processes, tools, attacher, run);
-    this.directories = new DirectoryStorage(ext4);
+    this.fileSystem = new DiskFileSystem(processes, tools, attacher, run);
+    this.directories = new DirectoryStorage(fileSystem);
   }
 
   @Override
@@ -65,7 +67,7 @@ public final class LoopMounter implements WslMounter {
         options,
         operation ->
             storage.location() instanceof StorageLocation.MountedDirectory directory
-                ? directories.prove(directory, storage.fileSystemUuid(), operation)
+                ? directories.prove(directory, storage, operation)
                 : ensureMounted(storage, requireDisk(storage), operation));
   }
 
@@ -112,8 +114,18 @@ public final class LoopMounter implements WslMounter {
         "look whether the storage " + storage.mountName() + " can be attached",
         operation ->
             storage.location() instanceof StorageLocation.MountedDirectory directory
-                ? directories.refusals(directory)
-                : vhdxOf(storage).isEmpty() ? List.of(notHere(storage)) : tools.refusals());
+                ? directories.refusals(directory, storage.layout())
+                : vhdxOf(storage).isEmpty()
+                    ? List.of(notHere(storage))
+                    : diskRefusals(storage.layout()));
+  }
+
+  private List<Problem> diskRefusals(StorageLayout layout) throws IOException {
+    try {
+      return tools.refusals(DiskFormat.of(layout));
+    } catch (EnvironmentException e) {
+      return List.of(e.problem());
+    }
   }
 
   private MountedStorage attaching(
@@ -130,19 +142,26 @@ public final class LoopMounter implements WslMounter {
       throws IOException, InterruptedException {
     Path home = run.homeOf(file);
     Path mountPoint = run.mountPoint(storage.mountName());
+    DiskFormat format = DiskFormat.of(storage.layout());
     return run.exclusively(
         operation,
         () -> {
           Attachment seen = Attachment.look(home, mountPoint);
           if (seen.mount(mountPoint).isPresent()) {
-            return ext4.prove(
-                seen.device().orElseThrow(), mountPoint, storage.fileSystemUuid(), operation);
+            return fileSystem.prove(
+                seen.device().orElseThrow(),
+                mountPoint,
+                format,
+                storage.fileSystemUuid(),
+                operation);
           }
           clearTheWay(seen, mountPoint, operation);
           try (UndoStack undo = new UndoStack(ticker)) {
             LoopDevice device = attacher.attach(file, home, List.of(), undo, operation);
-            UUID uuid = ext4.identify(device.node(), storage.fileSystemUuid(), operation);
-            MountedStorage mounted = ext4.mount(device, mountPoint, uuid, undo, operation);
+            UUID uuid =
+                fileSystem.identify(device.node(), format, storage.fileSystemUuid(), operation);
+            MountedStorage mounted =
+                fileSystem.mount(device, mountPoint, format, uuid, undo, operation);
             undo.keep();
             return mounted;
           }
@@ -153,6 +172,7 @@ public final class LoopMounter implements WslMounter {
       throws IOException, InterruptedException {
     Path home = run.homeOf(file);
     Path mountPoint = run.mountPoint(storage.mountName());
+    DiskFormat format = DiskFormat.of(storage.layout());
     return run.exclusively(
         operation,
         () -> {
@@ -164,9 +184,10 @@ public final class LoopMounter implements WslMounter {
           try (UndoStack undo = new UndoStack(ticker)) {
             LoopDevice device = attacher.attach(file, home, List.of(), undo, operation);
             UUID uuid = storage.fileSystemUuid().orElseGet(UUID::randomUUID);
-            ext4.formatBlank(device, uuid, operation);
-            ext4.identify(device.node(), Optional.of(uuid), operation);
-            MountedStorage mounted = ext4.mount(device, mountPoint, uuid, undo, operation);
+            fileSystem.formatBlank(device, format, uuid, operation);
+            fileSystem.identify(device.node(), format, Optional.of(uuid), operation);
+            MountedStorage mounted =
+                fileSystem.mount(device, mountPoint, format, uuid, undo, operation);
             undo.keep();
             return mounted;
           }
@@ -272,7 +293,8 @@ public final class LoopMounter implements WslMounter {
     }
     String node = seen.device().orElseThrow().node();
     return Optional.of(
-        new MountedStorage(mountPoint, node, ext4.uuidOn(node, operation), mount.get().type()));
+        new MountedStorage(
+            mountPoint, node, fileSystem.uuidOn(node, operation), mount.get().type()));
   }
 
   private static Optional<Path> vhdxOf(SharedStorage storage) {
@@ -296,7 +318,7 @@ public final class LoopMounter implements WslMounter {
   /** The disk's own file, without symlinks, on a machine that can attach it. */
   private Path requireDisk(SharedStorage storage) throws IOException {
     Path file = fileOf(storage);
-    refuse(tools.refusals());
+    refuse(diskRefusals(storage.layout()));
     if (!Files.isRegularFile(file)) {
       throw new EnvironmentException(
           Problem.of(

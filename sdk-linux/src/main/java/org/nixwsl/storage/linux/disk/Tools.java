@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.nixwsl.storage.core.io.Caller;
+import org.nixwsl.storage.core.platform.DiskFormat;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
@@ -29,8 +30,6 @@ final class Tools {
     LOSETUP("losetup", "mount"),
     /** Tells what is on a block device. */
     BLKID("blkid", "util-linux"),
-    /** Makes a file system. */
-    MKFS("mkfs.ext4", "e2fsprogs"),
     /** Mounts. */
     MOUNT("mount", "mount"),
     /** Unmounts. */
@@ -67,7 +66,24 @@ final class Tools {
 
   /** The absolute name of a program. */
   String pathOf(Tool tool) {
-    return find(tool).orElseThrow(() -> new EnvironmentException(missing(tool)));
+    return find(tool.program)
+        .orElseThrow(() -> new EnvironmentException(missing(tool.program, tool.debianPackage)));
+  }
+
+  /** The absolute name of the program that makes a file system. */
+  String mkfs(DiskFormat format) {
+    return find(format.program())
+        .orElseThrow(
+            () -> new EnvironmentException(missing(format.program(), format.debianPackage())));
+  }
+
+  /** What keeps this machine from attaching a disk and making that file system on it. */
+  List<Problem> refusals(DiskFormat format) throws IOException {
+    List<Problem> problems = refusals();
+    if (find(format.program()).isEmpty()) {
+      problems.add(missing(format.program(), format.debianPackage()));
+    }
+    return problems;
   }
 
   /** What keeps this machine from attaching a disk; empty if nothing does. */
@@ -97,25 +113,25 @@ final class Tools {
   List<Problem> missing() {
     List<Problem> problems = new ArrayList<>();
     for (Tool tool : Tool.values()) {
-      if (find(tool).isEmpty()) {
-        problems.add(missing(tool));
+      if (find(tool.program).isEmpty()) {
+        problems.add(missing(tool.program, tool.debianPackage));
       }
     }
     return problems;
   }
 
-  private Optional<String> find(Tool tool) {
+  private Optional<String> find(String program) {
     return folders.stream()
-        .map(folder -> folder.resolve(tool.program))
+        .map(folder -> folder.resolve(program))
         .filter(Files::isExecutable)
         .map(Path::toString)
         .findFirst();
   }
 
-  private static Problem missing(Tool tool) {
+  private static Problem missing(String program, String debianPackage) {
     return Problem.of(
         ErrorCode.TOOL_MISSING,
-        "Cannot attach a VHDX here: the program " + tool.program + " is not installed.",
-        "Install it (on Debian or Ubuntu: apt install " + tool.debianPackage + ") and call again.");
+        "Cannot attach a VHDX here: the program " + program + " is not installed.",
+        "Install it (on Debian or Ubuntu: apt install " + debianPackage + ") and call again.");
   }
 }

@@ -3,11 +3,14 @@ package org.nixwsl.storage.linux.machine;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.nixwsl.storage.core.io.PathBytes;
 
 /**
@@ -17,6 +20,9 @@ import org.nixwsl.storage.core.io.PathBytes;
 public final class MountTable {
   /** Before the separator come at least: id, parent, device, root, mount point, options. */
   private static final int FIELDS_BEFORE_SEPARATOR = 6;
+
+  private static final Pattern NODE = Pattern.compile("/dev/([A-Za-z0-9_-]+)");
+  private static final Path BLOCK_DEVICES = Path.of("/sys/class/block");
 
   private final List<Mount> mounts;
 
@@ -29,7 +35,8 @@ public final class MountTable {
    *
    * @param id unique among the mounts of this moment
    * @param parent the mount that this one lies on
-   * @param device major and minor number of the file system, {@code 7:0}
+   * @param device major and minor number of the file system's block device, {@code 7:0}; where it
+   *     has none that can be told, the number that the kernel gives the file system
    * @param root the directory of the file system that is mounted; {@code /} unless it is a bind
    * @param point the directory that it covers; each byte is one character
    * @param options the options of the mount
@@ -103,7 +110,34 @@ public final class MountTable {
 
   /** What the process of a {@code mountinfo} file sees now. */
   public static MountTable read(Path mountinfo) throws IOException {
-    return parse(Files.readAllBytes(mountinfo));
+    List<Mount> mounts = new ArrayList<>();
+    for (Mount mount : parse(Files.readAllBytes(mountinfo)).mounts) {
+      mounts.add(onBlockDevice(mount));
+    }
+    return new MountTable(mounts);
+  }
+
+  /** For btrfs, which may have several devices, the kernel shows a number that is none of them. */
+  private static Mount onBlockDevice(Mount mount) throws IOException {
+    Matcher node = NODE.matcher(mount.source());
+    if (!mount.type().equals("btrfs") || !node.matches()) {
+      return mount;
+    }
+    try {
+      String number = Files.readString(BLOCK_DEVICES.resolve(node.group(1)).resolve("dev")).strip();
+      return new Mount(
+          mount.id(),
+          mount.parent(),
+          number,
+          mount.root(),
+          mount.point(),
+          mount.options(),
+          mount.type(),
+          mount.source(),
+          mount.superOptions());
+    } catch (NoSuchFileException gone) {
+      return mount;
+    }
   }
 
   /** Reads the text of a {@code mountinfo} file; a line that is none is left out. */

@@ -24,14 +24,15 @@ import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.linux.copy.StoreFingerprint;
 import org.nixwsl.storage.linux.copy.destination.CopyWorkspace;
-import org.nixwsl.storage.linux.copy.destination.TreeRemoval;
 import org.nixwsl.storage.linux.machine.MountTable;
 import org.nixwsl.storage.linux.store.DirectoryEntries;
 import org.nixwsl.storage.migrate.ReclaimReport;
 import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.MountedStorage;
+import org.nixwsl.storage.mount.StorageLayout;
 import org.nixwsl.storage.store.NixStore;
 
 /**
@@ -43,6 +44,7 @@ public final class LinuxStorageTree implements StorageTree {
   private static final String INSTANCES = "instances";
   private static final String LOCKS = "locks";
   private static final String TRASH = "trash";
+  private static final String SNAPSHOTS = "snapshots";
   private static final String OWNER = "owner";
 
   /** What a file system has of itself. */
@@ -78,6 +80,43 @@ public final class LinuxStorageTree implements StorageTree {
         using,
         owner(storage, instance),
         rootDisk(source, operation));
+  }
+
+  @Override
+  public List<Problem> refusals(
+      StorageLayout layout,
+      InstanceName instance,
+      Optional<MountedStorage> storage,
+      Operation operation)
+      throws IOException, InterruptedException {
+    return InstanceLayout.of(layout, processes).refusals(instance, storage, operation);
+  }
+
+  @Override
+  public void makeDirectory(
+      StorageLayout layout, MountedStorage storage, InstanceName instance, Operation operation)
+      throws IOException, InterruptedException {
+    InstanceLayout.of(layout, processes).make(storage.instanceDirectory(instance), operation);
+  }
+
+  @Override
+  public Optional<String> snapshot(
+      StorageLayout layout,
+      MountedStorage storage,
+      InstanceName instance,
+      String purpose,
+      Operation operation)
+      throws IOException, InterruptedException {
+    InstanceLayout laidOut = InstanceLayout.of(layout, processes);
+    if (!laidOut.snapshots()) {
+      return Optional.empty();
+    }
+    Path snapshots = own(storage).resolve(SNAPSHOTS);
+    makePrivate(own(storage));
+    makePrivate(snapshots);
+    Path place = free(snapshots, instance.value() + "." + purpose);
+    laidOut.snapshot(storage.instanceDirectory(instance), place, operation);
+    return Optional.of(place.getFileName().toString());
   }
 
   @Override
@@ -146,10 +185,7 @@ public final class LinuxStorageTree implements StorageTree {
     Path trash = own(storage).resolve(TRASH);
     makePrivate(own(storage));
     makePrivate(trash);
-    Path place = trash.resolve(name);
-    for (int i = 2; Files.exists(place, LinkOption.NOFOLLOW_LINKS); i++) {
-      place = trash.resolve(name + "." + i);
-    }
+    Path place = free(trash, name);
     Files.move(directory, place, StandardCopyOption.ATOMIC_MOVE);
     DurableFiles.forceDirectory(trash);
     DurableFiles.forceDirectory(storage.mountPoint());
@@ -158,43 +194,79 @@ public final class LinuxStorageTree implements StorageTree {
 
   @Override
   public boolean holdsNothing(MountedStorage storage) throws IOException {
-    Set<String> others = new HashSet<>(names(storage.mountPoint()));
+    return strangers(storage).isEmpty()
+        && names(own(storage).resolve(TRASH)).isEmpty()
+        && names(own(storage).resolve(SNAPSHOTS)).isEmpty()
+        && owned(storage).isEmpty();
+  }
+
+  /** What lies at the top of a storage besides what is the file system's own, and ours. */
+  static Set<String> strangers(MountedStorage storage) throws IOException {
+    Set<String> others = names(storage.mountPoint());
     others.removeAll(Set.of(LOST_AND_FOUND, OWN));
-    if (!others.isEmpty() || !names(own(storage).resolve(TRASH)).isEmpty()) {
-      return false;
-    }
+    return others;
+  }
+
+  /** The instances that the register has something of. */
+  static Set<String> owned(MountedStorage storage) throws IOException {
     Path register = own(storage).resolve(INSTANCES);
+    Set<String> owned = new HashSet<>();
     for (String instance : names(register)) {
       if (!names(register.resolve(instance)).isEmpty()) {
-        return false;
+        owned.add(instance);
       }
     }
-    return true;
+    return owned;
   }
 
   @Override
   public ReclaimReport emptyTrash(MountedStorage storage, Operation operation)
       throws IOException, InterruptedException {
-    Path trash = own(storage).resolve(TRASH);
-    if (!Files.isDirectory(trash, LinkOption.NOFOLLOW_LINKS)) {
-      return new ReclaimReport(List.of(), List.of());
-    }
-    List<Path> entries = new ArrayList<>();
-    DirectoryEntries.each(trash, entries::add);
     List<String> removed = new ArrayList<>();
     List<String> kept = new ArrayList<>();
-    for (Path entry : entries) {
-      operation.checkCancelled();
-      String name = PathBytes.printable(PathBytes.ofName(entry));
-      if (DirectoryUsers.mounts(entry).isEmpty()) {
-        TreeRemoval.remove(entry);
-        removed.add(name);
-      } else {
-        kept.add(name);
+    for (Path place : places(storage)) {
+      String prefix = place.endsWith(SNAPSHOTS) ? SNAPSHOTS + "/" : "";
+      List<Path> entries = new ArrayList<>();
+      DirectoryEntries.each(place, entries::add);
+      for (Path entry : entries) {
+        operation.checkCancelled();
+        String name = prefix + PathBytes.printable(PathBytes.ofName(entry));
+        if (DirectoryUsers.mounts(entry).isEmpty()) {
+          Subvolumes.remove(entry, processes, operation);
+          removed.add(name);
+        } else {
+          kept.add(name);
+        }
+      }
+      DurableFiles.forceDirectory(place);
+    }
+    return new ReclaimReport(removed.stream().sorted().toList(), kept.stream().sorted().toList());
+  }
+
+  /**
+   * Where things lie that are to go: the trash, the snapshots, and the trash inside of an
+   * instance's directory, which an update fills where nothing can be renamed out of the directory.
+   */
+  private static List<Path> places(MountedStorage storage) throws IOException {
+    List<Path> homes = new ArrayList<>(List.of(storage.mountPoint()));
+    DirectoryEntries.each(
+        storage.mountPoint(),
+        entry -> {
+          if (!entry.endsWith(OWN)) {
+            homes.add(entry);
+          }
+        });
+    List<Path> places = new ArrayList<>();
+    for (Path home : homes) {
+      Path own = home.resolve(OWN);
+      if (Files.isDirectory(home, LinkOption.NOFOLLOW_LINKS)
+          && Files.isDirectory(own, LinkOption.NOFOLLOW_LINKS)) {
+        places.add(own.resolve(TRASH));
+        places.add(own.resolve(SNAPSHOTS));
       }
     }
-    DurableFiles.forceDirectory(trash);
-    return new ReclaimReport(removed.stream().sorted().toList(), kept.stream().sorted().toList());
+    places.removeIf(place -> !Files.isDirectory(place, LinkOption.NOFOLLOW_LINKS));
+    return places;
   }
 
   @Override
@@ -290,6 +362,14 @@ public final class LinuxStorageTree implements StorageTree {
           directory, entry -> names.add(PathBytes.printable(PathBytes.ofName(entry))));
     }
     return names;
+  }
+
+  private static Path free(Path directory, String name) {
+    Path place = directory.resolve(name);
+    for (int i = 2; Files.exists(place, LinkOption.NOFOLLOW_LINKS); i++) {
+      place = directory.resolve(name + "." + i);
+    }
+    return place;
   }
 
   private static void makePrivate(Path directory) throws IOException {

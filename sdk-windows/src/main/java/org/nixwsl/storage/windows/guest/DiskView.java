@@ -2,8 +2,10 @@ package org.nixwsl.storage.windows.guest;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
@@ -85,15 +87,35 @@ public record DiskView(List<MountEntry> mounts, List<MountEntry> everywhere, Lis
                 words[0].equals("D")));
       }
     }
-    return Optional.of(new DiskView(mounts("M ", lines), mounts("A ", lines), disks));
+    Map<String, String> numbers = new HashMap<>();
+    for (String line : lines) {
+      String[] words = line.split(" ", -1);
+      if (words[0].equals("N") && words.length == 3) {
+        numbers.put("/dev/" + words[1], words[2]);
+      }
+    }
+    return Optional.of(
+        new DiskView(mounts("M ", lines, numbers), mounts("A ", lines, numbers), disks));
   }
 
-  private static List<MountEntry> mounts(String mark, List<String> lines) {
+  /**
+   * For btrfs, which may have several devices, the kernel shows a number that is none of them: it
+   * is replaced by the one of the device that is named.
+   */
+  private static List<MountEntry> mounts(
+      String mark, List<String> lines, Map<String, String> numbers) {
     return MountEntry.parse(
-        lines.stream()
-            .filter(line -> line.startsWith(mark))
-            .map(line -> line.substring(mark.length()))
-            .collect(Collectors.joining("\n")));
+            lines.stream()
+                .filter(line -> line.startsWith(mark))
+                .map(line -> line.substring(mark.length()))
+                .collect(Collectors.joining("\n")))
+        .stream()
+        .map(
+            entry ->
+                entry.type().equals("btrfs")
+                    ? entry.on(numbers.getOrDefault(entry.source(), entry.device()))
+                    : entry)
+        .toList();
   }
 
   private static Optional<UUID> uuid(String text) {

@@ -42,6 +42,11 @@ public record MountEntry(
     return entries;
   }
 
+  /** The same on a device of another number. */
+  MountEntry on(String number) {
+    return new MountEntry(number, root, mountPoint, type, source, writable);
+  }
+
   private static boolean readWrite(String options) {
     return List.of(options.split(",", -1)).contains("rw");
   }

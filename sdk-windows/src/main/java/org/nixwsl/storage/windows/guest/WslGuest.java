@@ -3,6 +3,7 @@ package org.nixwsl.storage.windows.guest;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -12,6 +13,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.nixwsl.storage.core.escape.ShText;
+import org.nixwsl.storage.core.platform.DiskFormat;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.DiskException;
 import org.nixwsl.storage.error.EnvironmentException;
@@ -85,22 +87,28 @@ public final class WslGuest {
   }
 
   /**
-   * Makes ext4 on a disk, after everything was asked again.
+   * Makes a file system on a disk, after everything was asked again.
    *
    * @param marker the only thing that may be on it
    * @throws DiskException {@code DISK_NOT_BLANK} if it is not that disk, or not blank
    */
-  public void format(DiskView.Disk disk, UUID uuid, String marker, Operation operation)
+  public void format(
+      DiskView.Disk disk, DiskFormat format, UUID uuid, String marker, Operation operation)
       throws IOException, InterruptedException {
-    WslAnswer answer =
-        run(
-            operation,
-            "format",
-            disk.name(),
-            disk.number(),
-            Long.toString(disk.sectors()),
-            uuid.toString(),
-            marker);
+    List<String> words =
+        new ArrayList<>(
+            List.of(
+                "format",
+                disk.name(),
+                disk.number(),
+                Long.toString(disk.sectors()),
+                uuid.toString(),
+                marker,
+                format.program(),
+                format.extended(),
+                format.extendedBefore()));
+    words.addAll(format.arguments(uuid));
+    WslAnswer answer = run(operation, words.toArray(String[]::new));
     if (answer.exitCode() == REFUSED) {
       throw new DiskException(
           Problem.of(
@@ -118,10 +126,19 @@ public final class WslGuest {
    * @param point where, below WSL's share
    * @throws DiskException {@code NOT_MOUNTED} if things changed since they were looked at
    */
-  public void remount(DiskView.Disk disk, UUID uuid, String point, Operation operation)
+  public void remount(
+      DiskView.Disk disk, UUID uuid, String point, DiskFormat format, Operation operation)
       throws IOException, InterruptedException {
     WslAnswer answer =
-        run(operation, "remount", disk.name(), disk.number(), uuid.toString(), point);
+        run(
+            operation,
+            "remount",
+            disk.name(),
+            disk.number(),
+            uuid.toString(),
+            point,
+            format.type(),
+            format.mountOptions());
     if (answer.exitCode() == REFUSED) {
       throw new DiskException(
           Problem.of(
@@ -183,9 +200,11 @@ public final class WslGuest {
       throw new EnvironmentException(
           Problem.of(
               ErrorCode.TOOL_MISSING,
-              "The WSL instance " + distribution + " lacks blkid (util-linux) or mkfs.ext4.",
-              "Install util-linux and e2fsprogs there, or start another WSL 2 instance that has"
-                  + " them."));
+              "The WSL instance "
+                  + distribution
+                  + " lacks blkid (util-linux) or the program that makes the file system.",
+              "Install util-linux and e2fsprogs, or btrfs-progs for the layout btrfs, there, or"
+                  + " start another WSL 2 instance that has them."));
     }
     if (!answer.ok()) {
       throw answer.failure("Cannot work on the disks from the WSL instance " + distribution);

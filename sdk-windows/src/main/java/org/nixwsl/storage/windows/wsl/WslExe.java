@@ -143,14 +143,19 @@ public final class WslExe {
    * done, 1 is attached but not mounted.
    *
    * @param type the file system, such as {@code ext4}; WSL would guess one that is not named
+   * @param options of the mount, separated by commas; empty for none
    */
-  public WslAnswer mount(WslDisk disk, MountName name, String type, Operation operation)
+  public WslAnswer mount(
+      WslDisk disk, MountName name, String type, String options, Operation operation)
       throws IOException, InterruptedException {
     List<String> arguments = new ArrayList<>(List.of("--mount", disk.path()));
     if (disk.isFile()) {
       arguments.add("--vhd");
     }
     arguments.addAll(List.of("--name", name.value(), "--type", type));
+    if (!options.isEmpty()) {
+      arguments.addAll(List.of("--options", options));
+    }
     disk.partition()
         .ifPresent(number -> arguments.addAll(List.of("--partition", number.toString())));
     return call(operation, arguments);

@@ -1,9 +1,10 @@
-# format NAME NUMBER SECTORS UUID MARKER: makes ext4 on a disk that holds the marker and nothing
-# else. Everything is asked again here, right before it is done.
-name=$2 number=$3 sectors=$4 uuid=$5 marker=$6
+# format NAME NUMBER SECTORS UUID MARKER MKFS EXTENDED OLDER ARGUMENT...: makes a file system on a
+# disk that holds the marker and nothing else. Everything is asked again here, right before it is done.
+name=$2 number=$3 sectors=$4 uuid=$5 marker=$6 mkfs=$7 extended=$8 older=$9
+shift 9
 disk=/sys/block/$name device=/dev/$name
 refuse() { printf 'refused: %s\n' "$1"; exit 40; }
-command -v blkid > /dev/null && command -v mkfs.ext4 > /dev/null || exit 41
+command -v blkid > /dev/null && command -v "$mkfs" > /dev/null || exit 41
 read -r found < "$disk/dev" && [ "$found" = "$number" ] || refuse "the disk is another one by now"
 read -r found < "$disk/size" && [ "$found" = "$sectors" ] || refuse "its size is $found sectors"
 for other in "$disk/$name"[0-9]* "$disk"/holders/*; do
@@ -17,16 +18,11 @@ found=$(dd if="$device" bs=1048576 count=1 2> /dev/null | tr -d '\000' | head -c
 found=$(dd if="$device" bs=1048576 skip=$((sectors / 2048 - 1)) count=2 2> /dev/null \
   | tr -d '\000' | head -c 200)
 [ -z "$found" ] || refuse "there is data in its last MiB"
-# mkfs itself opens the disk so that it fails if anything in the machine has it mounted.
-make() {
-  mkfs.ext4 -q "$@" -U "$uuid" -L nixstorage -e remount-ro -G 4096 "$device" < /dev/null
-}
 dd if=/dev/zero of="$device" bs=4096 seek=128 count=1 conv=notrunc,fsync 2> /dev/null || exit 42
-# What was never written reads as zeros on a VHDX: nothing has to be written for that. e2fsprogs
-# before 1.47 cannot be told so.
-lazy=nodiscard,lazy_itable_init=1,lazy_journal_init=1
-if make -n -E "$lazy,assume_storage_prezeroed=1" > /dev/null 2>&1; then
-  lazy=$lazy,assume_storage_prezeroed=1
+# An older mkfs does not know all that it could be told.
+if [ -n "$extended" ] && ! "$mkfs" -n -E "$extended" "$@" "$device" > /dev/null 2>&1 < /dev/null; then
+  extended=$older
 fi
-make -E "$lazy" || exit 42
+# mkfs itself opens the disk so that it fails if anything in the machine has it mounted.
+"$mkfs" ${extended:+-E "$extended"} "$@" "$device" < /dev/null || exit 42
 sync

@@ -1,8 +1,14 @@
-# look [mounts]: prints the mounts of this namespace (M), those of all of them (A), then disks (D)
-# and partitions (P) unless only mounts are asked for, and E at the end. Changes nothing.
+# look [mounts]: prints the mounts of this namespace (M), those of all of them (A), the numbers of
+# block devices (N), then disks (D) and partitions (P) unless only mounts are asked for, and E at the
+# end. Changes nothing.
 while IFS= read -r line; do printf 'M %s\n' "$line"; done < /proc/self/mountinfo
 cat /proc/[0-9]*/mountinfo 2> /dev/null | sort -u | while IFS= read -r line; do
   printf 'A %s\n' "$line"
+done
+for device in /sys/class/block/sd*; do
+  if [ -e "$device/dev" ] && read -r number < "$device/dev"; then
+    printf 'N %s %s\n' "${device##*/}" "$number"
+  fi
 done
 if [ "${2-}" = mounts ]; then
   printf 'E\n'

@@ -18,11 +18,13 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.nixwsl.storage.core.platform.DiskFormat;
 import org.nixwsl.storage.core.process.Command;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.StorageSdkException;
+import org.nixwsl.storage.mount.StorageLayout;
 import org.nixwsl.storage.windows.guest.DiskView.Disk;
 import org.nixwsl.storage.windows.wsl.WslExe;
 import org.nixwsl.storage.windows.wsl.WslRunner;
@@ -33,6 +35,8 @@ import org.nixwsl.storage.windows.wsl.WslRunner;
  */
 @Tag("once")
 class GuestScriptsTest {
+  private static final DiskFormat EXT4 = DiskFormat.of(StorageLayout.ofDefaults());
+
   private static final UUID DISK = UUID.fromString("0b7f6f0e-6f38-4c3c-8a47-5f6b3a0d1c2e");
   private static final UUID OTHER = UUID.fromString("11111111-2222-3333-4444-555555555555");
   private static final String MARKER = "nixwsl-blank-disk-" + "0123456789abcdef".repeat(4);
@@ -308,7 +312,7 @@ class GuestScriptsTest {
   private void format(Disk disk) {
     call(
         operation -> {
-          guest.format(disk, DISK, MARKER, operation);
+          guest.format(disk, EXT4, DISK, MARKER, operation);
           return true;
         });
   }
@@ -316,7 +320,7 @@ class GuestScriptsTest {
   private void remount(Disk disk, UUID uuid, String point) {
     call(
         operation -> {
-          guest.remount(disk, uuid, point, operation);
+          guest.remount(disk, uuid, point, EXT4, operation);
           return true;
         });
   }

@@ -117,10 +117,10 @@ class WslExeTest {
         "test",
         op -> {
           exe.attach(file, op);
-          exe.mount(file, name, "ext4", op);
+          exe.mount(file, name, "ext4", "", op);
           exe.unmount(file, op);
           exe.attach(physical, op);
-          exe.mount(physical, name, "ext4", op);
+          exe.mount(physical, name, "ext4", "", op);
           exe.terminate("nixos-main", op);
           exe.shutdown(false, op);
           exe.shutdown(true, op);

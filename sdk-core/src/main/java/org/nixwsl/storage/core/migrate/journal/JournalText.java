@@ -21,6 +21,7 @@ import org.nixwsl.storage.migrate.Stage;
 import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.MountName;
 import org.nixwsl.storage.mount.SharedStorage;
+import org.nixwsl.storage.mount.StorageLayout;
 import org.nixwsl.storage.mount.StorageLocation;
 import org.nixwsl.storage.store.NixStore;
 
@@ -30,16 +31,24 @@ import org.nixwsl.storage.store.NixStore;
  */
 final class JournalText {
   /** Grows when a reader of before would read a line wrongly. */
-  static final int VERSION = 2;
+  static final int VERSION = 3;
 
-  /** What the first version has no words for: stages that only these requests have. */
+  private static final int WITHOUT_LAYOUT = 2;
+
+  /**
+   * The first version has no words for stages that only some requests have, and the second none for
+   * a layout: who knows of none would make the default one.
+   */
   private static int version(MigrationRequest request) {
+    if (!request.storage().layout().equals(StorageLayout.ofDefaults())) {
+      return VERSION;
+    }
     boolean first =
         request.distribution().isEmpty()
             && !request.switchSystem()
             && !request.restart()
             && request.logonCommand().isEmpty();
-    return first ? 1 : VERSION;
+    return first ? 1 : WITHOUT_LAYOUT;
   }
 
   /** How the first line begins; the version and one object follow. */
@@ -147,6 +156,9 @@ final class JournalText {
     }
     fields.put("mountName", storage.mountName().value());
     storage.fileSystemUuid().ifPresent(uuid -> fields.put("fileSystemUuid", uuid.toString()));
+    if (!storage.layout().equals(StorageLayout.ofDefaults())) {
+      fields.put("layout", storage.layout().text());
+    }
     return fields;
   }
 
@@ -169,6 +181,9 @@ final class JournalText {
             .mountName(MountName.of(text(fields, "mountName")));
     if (fields.containsKey("fileSystemUuid")) {
       storage.fileSystemUuid(UUID.fromString(text(fields, "fileSystemUuid")));
+    }
+    if (fields.containsKey("layout")) {
+      storage.layout(StorageLayout.parse(text(fields, "layout")));
     }
     return storage.build();
   }

@@ -183,11 +183,7 @@ public final class AttachStep implements StageStep {
   /** The storage with the UUID that it has to have, as far as that is known. */
   private static SharedStorage known(Attempt attempt) {
     SharedStorage storage = attempt.storage();
-    return SharedStorage.builder()
-        .location(storage.location())
-        .mountName(storage.mountName())
-        .fileSystemUuid(uuid(attempt))
-        .build();
+    return uuid(attempt).map(storage::knownBy).orElse(storage);
   }
 
   private static Optional<UUID> uuid(Attempt attempt) {

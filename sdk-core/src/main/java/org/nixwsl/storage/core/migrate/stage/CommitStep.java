@@ -61,6 +61,18 @@ public final class CommitStep implements StageStep {
                       attempt.operation()));
     }
     requireUnchanged(attempt, attempt.found(StateStep.FINGERPRINT).orElseThrow());
+    attempt.change(
+        "keep what was proven",
+        () ->
+            attempt
+                .machine()
+                .tree()
+                .snapshot(
+                    attempt.storage().layout(),
+                    attempt.requireMounted(),
+                    attempt.request().instance(),
+                    "proven",
+                    attempt.operation()));
     Optional<Path> flag = armedFile(attempt);
     if (flag.isPresent()) {
       attempt.change("arm the instance", () -> attempt.machine().tree().arm(flag.get()));

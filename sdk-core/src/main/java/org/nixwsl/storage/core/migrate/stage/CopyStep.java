@@ -19,6 +19,7 @@ import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.migrate.MigrationRequest;
 import org.nixwsl.storage.migrate.Stage;
 import org.nixwsl.storage.mount.MountedStorage;
+import org.nixwsl.storage.mount.StorageLayout;
 import org.nixwsl.storage.store.CopyReport;
 import org.nixwsl.storage.store.StoreFinding;
 
@@ -52,6 +53,18 @@ public final class CopyStep implements StageStep {
     if (other.isPresent()) {
       throw new ConflictException(other.get());
     }
+    List<Problem> unsuitable =
+        attempt
+            .machine()
+            .tree()
+            .refusals(
+                attempt.storage().layout(),
+                attempt.request().instance(),
+                attempt.mounted(),
+                attempt.operation());
+    if (!unsuitable.isEmpty()) {
+      throw new ConflictException(unsuitable.get(0));
+    }
     Map<String, String> claim = new HashMap<>();
     if (facts.owner().isEmpty()) {
       facts.us().ifPresent(us -> claim.put(CLAIMED, us));
@@ -72,7 +85,28 @@ public final class CopyStep implements StageStep {
                   .tree()
                   .claim(attempt.requireMounted(), attempt.request().instance(), claim));
     }
+    StorageTree tree = attempt.machine().tree();
+    StorageLayout layout = attempt.storage().layout();
     boolean update = finishedBefore(attempt);
+    if (update) {
+      attempt.change(
+          "keep the copy as it was",
+          () ->
+              tree.snapshot(
+                  layout,
+                  attempt.requireMounted(),
+                  attempt.request().instance(),
+                  "before-update",
+                  attempt.operation()));
+    }
+    attempt.change(
+        "make the directory",
+        () ->
+            tree.makeDirectory(
+                layout,
+                attempt.requireMounted(),
+                attempt.request().instance(),
+                attempt.operation()));
     attempt.session(
         attempt.make(
             "begin the copy",

@@ -10,6 +10,7 @@ import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.linux.machine.MountTable;
+import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.NixStore;
 
@@ -46,8 +47,7 @@ public final class SharingChecks {
       return Optional.of(refused(other, "it is the source, which nothing may come to share"));
     }
     if (!onOneMount(real.resolve("store"), existing)) {
-      return Optional.of(
-          refused(other, "it is not on the same file system, or not on the same mount of it"));
+      return Optional.of(refused(other, "it is not on the same file system, mount and subvolume"));
     }
     return TargetChecks.changeableByOthers(real, real)
         .map(
@@ -56,11 +56,16 @@ public final class SharingChecks {
                     other, PathBytes.printable(p) + " can be changed by users who are not root"));
   }
 
-  /** Links are possible inside one mount: across a bind mount the kernel refuses them. */
+  /**
+   * Links are possible inside one mount, and one subvolume of it: across a bind mount the kernel
+   * refuses them.
+   */
   private static boolean onOneMount(Path a, Path b) throws IOException {
     MountTable mounts = MountTable.ofThisProcess();
     Optional<Integer> mount = mounts.carrying(a).map(MountTable.Mount::id);
-    return mount.isPresent() && mount.equals(mounts.carrying(b).map(MountTable.Mount::id));
+    return mount.isPresent()
+        && mount.equals(mounts.carrying(b).map(MountTable.Mount::id))
+        && FileFacts.of(a).device() == FileFacts.of(b).device();
   }
 
   private static Optional<Problem> noStore(NixStore other) {

@@ -218,7 +218,9 @@ public final class TargetChecks {
   private Optional<Problem> noRoom(Path target, Path existing, Measure need, Operation operation)
       throws IOException, InterruptedException {
     TargetFileSystem.Free free = new TargetFileSystem(processes, existing).free(operation);
-    long bytes = (long) (need.diskBytes() * MARGIN);
+    // Where inodes have no tables of their own, they take of the room that is free.
+    long taken = free.inodes().isPresent() ? need.diskBytes() : need.bytesWithInodes();
+    long bytes = (long) (taken * MARGIN);
     long inodes = (long) (need.inodes() * MARGIN);
     if (free.bytes() < bytes) {
       return Optional.of(noSpace(target, bytes + " bytes", free.bytes() + " are free"));

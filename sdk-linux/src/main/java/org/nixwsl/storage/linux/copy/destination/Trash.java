@@ -18,8 +18,8 @@ import org.nixwsl.storage.linux.store.FileFacts;
 
 /**
  * Where the parts of a finished store go that an update takes out of it: into {@code
- * .nixwsl/trash/NAME-NUMBER} beside the target, or inside it when it is the top of a file system.
- * Nothing there is ever deleted by a copy. Not thread-safe.
+ * .nixwsl/trash/NAME-NUMBER} beside the target, or inside it when it is the top of a file system or
+ * of a subvolume. Nothing there is ever deleted by a copy. Not thread-safe.
  */
 final class Trash {
   private final Path directory;
@@ -106,8 +106,11 @@ final class Trash {
     @Nullable Path parent = real.getParent();
     MountTable mounts = MountTable.ofThisProcess();
     Optional<Integer> mount = mounts.carrying(real).map(MountTable.Mount::id);
+    // Out of a subvolume of btrfs nothing can be renamed, as little as out of a mount.
     boolean beside =
-        parent != null && mount.equals(mounts.carrying(parent).map(MountTable.Mount::id));
+        parent != null
+            && mount.equals(mounts.carrying(parent).map(MountTable.Mount::id))
+            && FileFacts.of(parent).device() == FileFacts.of(real).device();
     return (beside ? Objects.requireNonNull(parent) : real).resolve(HOME).resolve("trash");
   }
 

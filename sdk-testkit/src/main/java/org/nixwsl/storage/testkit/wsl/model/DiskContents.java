@@ -7,6 +7,7 @@ import java.nio.channels.SeekableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -33,6 +34,13 @@ public record DiskContents(long bytes, List<Volume> volumes) {
   private static final int MAGIC_AT = 0x38;
   private static final short MAGIC = (short) 0xEF53;
   private static final int UUID_AT = 0x68;
+
+  /** BTRFS_SUPER_INFO_OFFSET, and offsets in struct btrfs_super_block of the kernel. */
+  private static final int BTRFS_SUPERBLOCK = 0x10000;
+
+  private static final int BTRFS_UUID_AT = 0x20;
+  private static final int BTRFS_MAGIC_AT = 0x40;
+  private static final byte[] BTRFS_MAGIC = "_BHRfS_M".getBytes(StandardCharsets.US_ASCII);
 
   /** Where FAT32 has its name (Microsoft FAT specification, BS_FilSysType). */
   private static final int FAT_NAME = 82;
@@ -113,6 +121,11 @@ public record DiskContents(long bytes, List<Volume> volumes) {
         block.order(ByteOrder.BIG_ENDIAN).putLong(UUID_AT, uuid.getMostSignificantBits());
         block.putLong(UUID_AT + 8, uuid.getLeastSignificantBits());
         write(disk, volume.start() + SUPERBLOCK, block);
+      } else if (type.equals("btrfs")) {
+        block.order(ByteOrder.BIG_ENDIAN).putLong(BTRFS_UUID_AT, uuid.getMostSignificantBits());
+        block.putLong(BTRFS_UUID_AT + 8, uuid.getLeastSignificantBits());
+        block.put(BTRFS_MAGIC_AT, BTRFS_MAGIC);
+        write(disk, volume.start() + BTRFS_SUPERBLOCK, block);
       } else {
         block.put(FAT_NAME, "FAT32   ".getBytes(StandardCharsets.US_ASCII));
         // No 0xAA55: it would be read as a table of partitions.
@@ -139,6 +152,16 @@ public record DiskContents(long bytes, List<Volume> volumes) {
       UUID uuid =
           new UUID(bytes.getLong(SUPERBLOCK + UUID_AT), bytes.getLong(SUPERBLOCK + UUID_AT + 8));
       return new Volume(number, start, length, "ext4", uuid.toString());
+    }
+    if (length >= BTRFS_SUPERBLOCK + SUPERBLOCK) {
+      ByteBuffer btrfs = read(disk, start + BTRFS_SUPERBLOCK, SUPERBLOCK);
+      byte[] magic = new byte[BTRFS_MAGIC.length];
+      btrfs.get(BTRFS_MAGIC_AT, magic);
+      if (Arrays.equals(magic, BTRFS_MAGIC)) {
+        btrfs.order(ByteOrder.BIG_ENDIAN);
+        UUID uuid = new UUID(btrfs.getLong(BTRFS_UUID_AT), btrfs.getLong(BTRFS_UUID_AT + 8));
+        return new Volume(number, start, length, "btrfs", uuid.toString());
+      }
     }
     byte[] name = new byte[5];
     bytes.get(FAT_NAME, name);

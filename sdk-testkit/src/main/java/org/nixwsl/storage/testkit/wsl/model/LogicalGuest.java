@@ -187,7 +187,8 @@ final class LogicalGuest implements Guests {
     if (!head.substring(0, Math.min(200, head.length())).equals(words.get(5))) {
       return refused("its first MiB does not hold what was put there to know it by");
     }
-    DiskContents.format(file(disk.get()), 0, "ext4", UUID.fromString(words.get(4)));
+    String type = words.get(6).replaceFirst("^mkfs[.]", "");
+    DiskContents.format(file(disk.get()), 0, type, UUID.fromString(words.get(4)));
     return Ran.of(0, "");
   }
 

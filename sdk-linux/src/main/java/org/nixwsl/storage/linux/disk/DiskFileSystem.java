@@ -15,6 +15,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import org.nixwsl.storage.core.platform.DiskFormat;
 import org.nixwsl.storage.core.process.Command;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
@@ -30,26 +31,19 @@ import org.nixwsl.storage.mount.MountedStorage;
  * The file system on an attached disk: what is there, making it on a disk that holds nothing,
  * mounting it, and the proof that it is mounted.
  */
-final class Ext4 {
-  private static final String TYPE = "ext4";
-
+final class DiskFileSystem {
   /** Exit status of {@code blkid -p} for a device on which it finds nothing (blkid(8)). */
   private static final int NOTHING_FOUND = 2;
 
   private static final int EDGE_BYTES = 1 << 20;
   private static final Duration FORMAT_LIMIT = Duration.ofMinutes(10);
 
-  /**
-   * A store holds neither devices nor programs that change the user; times of reading help nobody.
-   */
-  private static final String MOUNT_OPTIONS = "rw,nosuid,nodev,noatime,errors=remount-ro";
-
   private final ProcessRunner processes;
   private final Tools tools;
   private final Attacher attacher;
   private final RunDirectory run;
 
-  Ext4(ProcessRunner processes, Tools tools, Attacher attacher, RunDirectory run) {
+  DiskFileSystem(ProcessRunner processes, Tools tools, Attacher attacher, RunDirectory run) {
     this.processes = processes;
     this.tools = tools;
     this.attacher = attacher;
@@ -57,12 +51,13 @@ final class Ext4 {
   }
 
   /**
-   * The UUID of the ext4 file system on a device.
+   * The UUID of the file system on a device.
    *
+   * @param format what it has to be
    * @param expected the UUID that it must have, if that is known
    * @throws DiskException {@code WRONG_STORAGE} if there is none, or a second device has the UUID
    */
-  UUID identify(String node, Optional<UUID> expected, Operation operation)
+  UUID identify(String node, DiskFormat format, Optional<UUID> expected, Operation operation)
       throws IOException, InterruptedException {
     Optional<Map<String, String>> found = probe(node, operation);
     if (found.isEmpty()) {
@@ -72,10 +67,17 @@ final class Ext4 {
     }
     String type = found.get().getOrDefault("TYPE", "");
     Optional<UUID> uuid = uuid(found.get());
-    if (!type.equals(TYPE) || uuid.isEmpty()) {
+    if (!type.equals(format.type()) || uuid.isEmpty()) {
       throw wrong(
-          "The disk attached as " + node + " holds " + describe(found.get()) + ", not ext4.",
-          "Use a disk whose whole surface is one ext4 file system, without partitions.");
+          "The disk attached as "
+              + node
+              + " holds "
+              + describe(found.get())
+              + ", not "
+              + format.type()
+              + ".",
+          "Use a disk whose whole surface is one file system of that type, without partitions; or"
+              + " name the layout that the disk has.");
     }
     if (expected.isPresent() && !expected.equals(uuid)) {
       throw wrong(
@@ -92,7 +94,7 @@ final class Ext4 {
 
   /** The UUID on a device of any file system; empty when none can be read. */
   Optional<UUID> uuidOn(String node, Operation operation) throws IOException, InterruptedException {
-    return probe(node, operation).flatMap(Ext4::uuid);
+    return probe(node, operation).flatMap(DiskFileSystem::uuid);
   }
 
   /**
@@ -100,26 +102,30 @@ final class Ext4 {
    *
    * @throws DiskException {@code DISK_NOT_BLANK} on any doubt
    */
-  void formatBlank(LoopDevice device, UUID uuid, Operation operation)
+  void formatBlank(LoopDevice device, DiskFormat format, UUID uuid, Operation operation)
       throws IOException, InterruptedException {
     requireBlank(device, operation);
-    List<String> argv = new ArrayList<>(List.of(tools.pathOf(Tools.Tool.MKFS), "-q", "-F"));
-    argv.addAll(List.of("-U", uuid.toString(), "-L", "nixstorage", "-e", "remount-ro"));
-    // One big group of metadata: a dynamic disk then grows by what is written and little else.
-    argv.addAll(List.of("-G", "4096", "-E"));
-    // What was never written reads as zeros on a VHDX, and requireBlank looked. So neither mkfs nor
-    // the kernel has to write zeros to inode tables and journal, here or in WSL: that would make
-    // the file grow by 16 GiB for each TiB of the disk. e2fsprogs before 1.47 cannot be told so.
-    String zeroed = "nodiscard,lazy_itable_init=1,lazy_journal_init=1,assume_storage_prezeroed=1";
-    String lazy = "nodiscard,lazy_itable_init=1,lazy_journal_init=1";
-    argv.add(knows(argv, zeroed, device, operation) ? zeroed : lazy);
+    List<String> argv = new ArrayList<>(List.of(tools.mkfs(format)));
+    argv.addAll(format.arguments(uuid));
+    if (!format.extended().isEmpty()) {
+      argv.add("-E");
+      argv.add(
+          knows(argv, format.extended(), device, operation)
+              ? format.extended()
+              : format.extendedBefore());
+    }
     argv.add(device.node());
     processes.runOk(Command.of(argv).within(FORMAT_LIMIT), operation);
   }
 
   /** Mounts and proves it. */
   MountedStorage mount(
-      LoopDevice device, Path mountPoint, UUID uuid, UndoStack undo, Operation operation)
+      LoopDevice device,
+      Path mountPoint,
+      DiskFormat format,
+      UUID uuid,
+      UndoStack undo,
+      Operation operation)
       throws IOException, InterruptedException {
     undo.push("remove " + mountPoint, op -> run.removeMountPoint(mountPoint));
     run.makeMountPoint(mountPoint);
@@ -128,43 +134,49 @@ final class Ext4 {
         Command.of(
             tools.pathOf(Tools.Tool.MOUNT),
             "-t",
-            TYPE,
+            format.type(),
             "-o",
-            MOUNT_OPTIONS,
+            format.ownMountOptions(),
             device.node(),
             mountPoint.toString()),
         operation);
-    return prove(device, mountPoint, Optional.of(uuid), operation);
+    return prove(device, mountPoint, format, Optional.of(uuid), operation);
   }
 
   /**
-   * Proves that exactly this device is seen at the mount point, as ext4, for reading and writing,
-   * with the right UUID.
+   * Proves that exactly this device is seen at the mount point, in its format, for reading and
+   * writing, with the right UUID.
    *
    * @throws DiskException {@code WRONG_STORAGE} if not
    */
   MountedStorage prove(
-      LoopDevice device, Path mountPoint, Optional<UUID> expected, Operation operation)
+      LoopDevice device,
+      Path mountPoint,
+      DiskFormat format,
+      Optional<UUID> expected,
+      Operation operation)
       throws IOException, InterruptedException {
-    UUID uuid = identify(device.node(), expected, operation);
+    UUID uuid = identify(device.node(), format, expected, operation);
     Optional<MountTable.Mount> seen = MountTable.ofThisProcess().at(mountPoint.toString());
     boolean right =
         seen.filter(e -> e.device().equals(device.number()))
-            .filter(e -> e.root().equals("/") && e.type().equals(TYPE) && e.writable())
+            .filter(e -> e.root().equals("/") && e.type().equals(format.type()) && e.writable())
             .isPresent();
     if (!right) {
       throw wrong(
           "The mount at "
               + mountPoint
-              + " is not the ext4 of "
+              + " is not the "
+              + format.type()
+              + " of "
               + device.node()
               + " for reading and writing; the kernel shows "
               + seen.map(MountTable.Mount::toString).orElse("nothing")
               + ".",
-          "Look at the kernel's messages (dmesg): after an error ext4 goes read-only. Unmount the"
-              + " storage, check the file system with e2fsck, and call again.");
+          "Look at the kernel's messages (dmesg): after an error a file system goes read-only."
+              + " Unmount the storage, check it (e2fsck, btrfs check), and call again.");
     }
-    return new MountedStorage(mountPoint, device.node(), Optional.of(uuid), TYPE);
+    return new MountedStorage(mountPoint, device.node(), Optional.of(uuid), format.type());
   }
 
   private void unmountIfThere(LoopDevice device, Path mountPoint, Operation operation)
@@ -237,7 +249,7 @@ final class Ext4 {
     if (!carriers.equals(List.of(node))) {
       throw wrong(
           "The UUID " + uuid + " has to be on " + node + " only, and is on " + carriers + ".",
-          "A copy of the disk is attached: detach it, or give it another UUID with tune2fs.");
+          "A copy of the disk is attached: detach it, or give it another UUID with tune2fs or btrfstune.");
     }
   }
 
