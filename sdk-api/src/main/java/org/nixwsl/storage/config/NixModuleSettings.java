@@ -10,6 +10,7 @@ import org.immutables.value.Value;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.MountName;
+import org.nixwsl.storage.mount.StorageLayout;
 
 /** What the generated NixOS module has to know. */
 @Value.Immutable
@@ -45,6 +46,15 @@ public interface NixModuleSettings {
    * disk). Without it none of this is asked.
    */
   Optional<UUID> fileSystemUuid();
+
+  /**
+   * How the disk is laid out: a boot takes, and mounts, no other file system than the layout's. One
+   * with ZFS is not rendered.
+   */
+  @Value.Default
+  default StorageLayout layout() {
+    return StorageLayout.ofDefaults();
+  }
 
   /** Nix's {@code auto-optimise-store}: equal files become hard links. Unset: not mentioned. */
   Optional<Boolean> autoOptimiseStore();

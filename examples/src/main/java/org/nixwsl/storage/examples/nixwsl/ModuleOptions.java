@@ -13,6 +13,7 @@ import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.MountName;
+import org.nixwsl.storage.mount.StorageLayout;
 import picocli.CommandLine.Option;
 
 /** The options that say what is in the NixOS module. */
@@ -43,6 +44,13 @@ final class ModuleOptions {
       paramLabel = "UUID",
       description = "The UUID of the disk's file system, by which a boot mounts it if WSL has not.")
   private @Nullable UUID fileSystemUuid;
+
+  @Option(
+      names = "--layout",
+      defaultValue = "ext4",
+      paramLabel = "LAYOUT",
+      description = "How the disk is laid out: ext4, btrfs, btrfs:LEVEL or partitions.")
+  private @Nullable StorageLayout layout;
 
   @Option(
       names = "--wait",
@@ -133,6 +141,7 @@ final class ModuleOptions {
         .mountName(Objects.requireNonNull(mountName))
         .waitSeconds(waitSeconds)
         .fileSystemUuid(Optional.ofNullable(fileSystemUuid))
+        .layout(Objects.requireNonNull(layout))
         .autoOptimiseStore(Optional.ofNullable(autoOptimiseStore))
         .fsyncStorePaths(Optional.ofNullable(fsyncStorePaths))
         .minFree(Optional.ofNullable(minFree))

@@ -31,6 +31,7 @@ import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.MountName;
+import org.nixwsl.storage.mount.StorageLayout;
 
 /** The calls about the NixOS module: their names, their values, who answers. */
 final class ModuleWire {
@@ -88,6 +89,7 @@ final class ModuleWire {
             "dataDirectories",
             settings.dataDirectories().stream().map(DataDirectory::path).toList());
     settings.fileSystemUuid().ifPresent(uuid -> fields.put("fileSystemUuid", uuid.toString()));
+    fields.put("layout", settings.layout().text());
     settings.autoOptimiseStore().ifPresent(flag -> fields.put("autoOptimiseStore", flag));
     settings.fsyncStorePaths().ifPresent(flag -> fields.put("fsyncStorePaths", flag));
     settings.minFree().ifPresent(size -> fields.put("minFree", size.bytes()));
@@ -110,6 +112,7 @@ final class ModuleWire {
             .waitSeconds(Math.toIntExact(number(fields, "waitSeconds")))
             .verifySchedule(text(fields, "verifySchedule"))
             .fileSystemUuid(optionalText(fields, "fileSystemUuid").map(UUID::fromString))
+            .layout(StorageLayout.parse(text(fields, "layout")))
             .gcSchedule(optionalText(fields, "gcSchedule"));
     strings(fields, "dataDirectories")
         .forEach(path -> settings.addDataDirectories(DataDirectory.of(path)));

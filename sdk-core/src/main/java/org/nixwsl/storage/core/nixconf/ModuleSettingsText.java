@@ -9,6 +9,7 @@ import org.nixwsl.storage.config.WslConfOption;
 import org.nixwsl.storage.core.escape.IniText;
 import org.nixwsl.storage.core.escape.NixText;
 import org.nixwsl.storage.core.escape.SystemdText;
+import org.nixwsl.storage.mount.StorageLayout;
 
 /**
  * The settings that the module has only when they are asked for: each makes a block of its own, or
@@ -30,6 +31,7 @@ final class ModuleSettingsText {
   /** All blocks, each after an empty line. */
   static String blocks(NixModuleSettings settings) {
     return storeSettings(settings)
+        + layoutSettings(settings)
         + seedSettings(settings)
         + dataSettings(settings)
         + wslConf(settings);
@@ -57,6 +59,14 @@ final class ModuleSettingsText {
                 lines.add(
                     "nix.gc.options = " + NixText.quoted("--delete-older-than " + days + "d")));
     return block("Settings for a store on a disk of its own.", lines);
+  }
+
+  private static String layoutSettings(NixModuleSettings settings) {
+    return settings.layout() instanceof StorageLayout.BtrfsSubvolumes
+        ? block(
+            "For what the SDK does to subvolumes from inside of this instance.",
+            List.of("environment.systemPackages = [ pkgs.btrfs-progs ]"))
+        : "";
   }
 
   private static String seedSettings(NixModuleSettings settings) {

@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.UUID;
 import org.nixwsl.storage.config.NixModuleSettings;
 import org.nixwsl.storage.core.escape.NixText;
+import org.nixwsl.storage.core.platform.DiskFormat;
 
 /**
  * Renders {@code nix-storage.nix}, the NixOS module with which an instance boots from its directory
@@ -33,6 +34,7 @@ public final class NixModuleRenderer {
 
   /** The text of the module. Equal settings give equal text. */
   public String render(NixModuleSettings settings) {
+    DiskFormat format = DiskFormat.of(settings.layout());
     return module.fill(
         Map.ofEntries(
             entry("instance", NixText.quoted(settings.instance().value())),
@@ -41,6 +43,8 @@ public final class NixModuleRenderer {
             entry(
                 "fileSystemUuid",
                 NixText.quoted(settings.fileSystemUuid().map(UUID::toString).orElse(""))),
+            entry("fileSystemType", NixText.quoted(format.type())),
+            entry("mountOptions", NixText.quoted(format.mountOptions())),
             entry("waitSeconds", Integer.toString(settings.waitSeconds())),
             entry("verifySchedule", NixText.quoted(settings.verifySchedule())),
             entry("initTimeout", ModuleSettingsText.initTimeout(settings)),

@@ -26,5 +26,12 @@ done
 [ -d "$source" ] || fail "$source does not exist: make it, or copy there what is in $where (cp -a)"
 [ "$(realpath -e -- "$source")" = "$(realpath -e -- "$mountPoint")/$below" ] \
   || fail "a link on the way to $source leads elsewhere"
-# /nix is of the disk that the hook has looked at.
-[ "$(stat -c %d -- "$source")" = "$(stat -c %d /nix)" ] || fail "$source is not on the disk that /nix is on"
+# /nix is of the disk that the hook has looked at. A subvolume of btrfs has a number of its own.
+disk() {
+  if [ "$fileSystemType" = btrfs ]; then
+    findmnt -n -v -o SOURCE,FSTYPE --target "$1"
+  else
+    stat -c %d -- "$1"
+  fi
+}
+[ "$(disk "$source")" = "$(disk /nix)" ] || fail "$source is not on the disk that /nix is on"

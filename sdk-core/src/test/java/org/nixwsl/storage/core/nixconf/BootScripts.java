@@ -59,6 +59,8 @@ abstract class BootScripts {
     values.put("instance", "main");
     values.put("storageId", ID);
     values.put("fileSystemUuid", "");
+    values.put("fileSystemType", "ext4");
+    values.put("mountOptions", "");
     values.put("stateDir", scratch.resolve("state").toString());
     program(scratch.resolve("bin/stat"), "echo ${TYPE-ext2/ext3}");
     program(scratch.resolve("bin/findmnt"), "echo /dev/root");

@@ -272,8 +272,9 @@ public final class SimulatedWsl implements BeforeEachCallback, AfterEachCallback
   /**
    * Makes a disk of 64 MiB with a file system on all of it.
    *
-   * @param type {@code ext4} or {@code vfat}; on real disks also {@code ext2} and {@code ext3}, and
-   *     {@code vfat} only where {@code mkfs.vfat} and Linux can do it
+   * @param type {@code ext4}, {@code btrfs} or {@code vfat}; on real disks also {@code ext2} and
+   *     {@code ext3}, {@code btrfs} from 112 MiB on, and {@code vfat} only where {@code mkfs.vfat}
+   *     and Linux can do it
    */
   public Path addDisk(String name, String type) {
     return addDisk(name, type, UUID.randomUUID());

@@ -48,6 +48,7 @@ public final class ConfigStep implements StageStep {
             .instance(attempt.request().instance())
             .mountName(attempt.storage().mountName())
             .storageId(attempt.storageId())
+            .layout(attempt.storage().layout())
             .fileSystemUuid(attempt.requireMounted().fileSystemUuid())
             .build();
     ConfigChange change =

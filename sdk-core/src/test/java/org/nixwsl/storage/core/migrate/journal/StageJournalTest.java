@@ -36,6 +36,7 @@ import org.nixwsl.storage.migrate.Stage;
 import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.MountName;
 import org.nixwsl.storage.mount.SharedStorage;
+import org.nixwsl.storage.mount.StorageLayout;
 import org.nixwsl.storage.mount.StorageLocation;
 import org.nixwsl.storage.store.NixStore;
 
@@ -250,10 +251,36 @@ final class StageJournalTest {
   }
 
   @Test
+  void aLayoutOtherThanTheDefaultIsNotForReadersThatKnowOfNone() throws Exception {
+    for (StorageLayout layout :
+        List.of(StorageLayout.ofDefaults(), new StorageLayout.BtrfsSubvolumes(9))) {
+      boolean same = layout.equals(StorageLayout.ofDefaults());
+      MigrationRequest request =
+          MigrationRequest.builder()
+              .source(NixStore.ofNixDirectory(directory))
+              .instance(InstanceName.of("one"))
+              .storage(
+                  SharedStorage.builder()
+                      .location(new StorageLocation.VhdxFile(directory.resolve("d.vhdx")))
+                      .layout(layout)
+                      .build())
+              .build();
+      Path file = directory.resolve(layout.text());
+      StageJournal.begin(
+              file, new JournalHeader(UUID.randomUUID(), UUID.randomUUID(), NOW, request))
+          .close();
+      String first = LineJournal.read(file).get(0);
+      assertThat(first).startsWith("nixwsl-migration " + (same ? 1 : 3) + " ");
+      assertThat(first.contains("\"layout\":\"btrfs:9\"")).isNotEqualTo(same);
+      assertThat(StageJournal.read(file).orElseThrow().header().request()).isEqualTo(request);
+    }
+  }
+
+  @Test
   void aNewerOneIsToldFromADamagedOne() throws Exception {
     Path file = begun();
     String first = LineJournal.read(file).get(0);
-    LineJournal.replace(file, List.of(first.replace("nixwsl-migration 1 ", "nixwsl-migration 3 ")));
+    LineJournal.replace(file, List.of(first.replace("nixwsl-migration 1 ", "nixwsl-migration 4 ")));
     assertRefused(file, ErrorCode.JOURNAL_TOO_NEW);
     for (String line :
         List.of(

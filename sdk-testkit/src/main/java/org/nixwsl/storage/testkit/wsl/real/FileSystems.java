@@ -55,6 +55,8 @@ final class FileSystems {
         mkfs.addAll(List.of("mke2fs", "-q", "-F", "-t", type, "-U", uuid.toString()));
         // All of it now: a kernel that goes on with it when it is mounted would write later.
         mkfs.addAll(List.of("-E", "lazy_itable_init=0,lazy_journal_init=0"));
+      } else if (type.equals("btrfs")) {
+        mkfs.addAll(List.of("mkfs.btrfs", "-q", "-U", uuid.toString()));
       } else {
         mkfs.add("mkfs." + type);
       }

@@ -129,7 +129,7 @@ final class RealDevices implements Devices {
         "detach " + path,
         operation -> {
           Optional<BlockDevices.Device> device = disks.find(letter);
-          List<String> left = device.isPresent() ? mountsOf(device.get()) : List.of();
+          List<String> left = device.isPresent() ? mountsOf(device.get(), letter) : List.of();
           ok(namespaces.script(Namespaces.VM, operation, "hide", letter));
           instances.hide(letter, operation);
           if (left.isEmpty()) {
@@ -151,7 +151,7 @@ final class RealDevices implements Devices {
   }
 
   /** Where a disk or a partition of it is mounted; what all see is named once. */
-  private List<String> mountsOf(BlockDevices.Device device) throws IOException {
+  private List<String> mountsOf(BlockDevices.Device device, String letter) throws IOException {
     List<String> numbers = new ArrayList<>(List.of(device.number()));
     try (DirectoryStream<Path> parts =
         Files.newDirectoryStream(Path.of("/sys/block", device.name()), device.name() + "p[0-9]*")) {
@@ -168,16 +168,20 @@ final class RealDevices implements Devices {
       }
       boolean vm = name.equals(Namespaces.VM);
       MountTable table = MountTable.read(namespaces.proc(name).resolve("mountinfo"));
-      for (String number : numbers) {
-        for (MountTable.Mount mount : table.ofDevice(number)) {
-          boolean shared = mount.point().startsWith(SHARE);
-          if (vm || !shared) {
-            places.add(mount.point() + (vm ? "" : " of " + name));
-          }
+      for (MountTable.Mount mount : table.below("")) {
+        boolean shared = mount.point().startsWith(SHARE);
+        if (mounts(mount, letter, numbers) && (vm || !shared)) {
+          places.add(mount.point() + (vm ? "" : " of " + name));
         }
       }
     }
     return places;
+  }
+
+  /** By the name too: btrfs shows a number that is none of its devices'. */
+  private static boolean mounts(MountTable.Mount mount, String letter, List<String> numbers) {
+    return numbers.contains(mount.device())
+        || (mount.type().equals("btrfs") && mount.source().matches("/dev/" + letter + "[0-9]*"));
   }
 
   @Override
