@@ -204,6 +204,11 @@ final class MountAttempt {
     if (seen.view().isRoot(carrier.number())) {
       throw instanceDisk(carrier.node());
     }
+    if (!carrier.type().equals(format.type())) {
+      throw wrong(
+          carrier.node() + " holds " + carrier.type() + " and not " + format.type(),
+          "Give the right disk, or name the layout that it has.");
+    }
     if (outcome == Outcome.REFUSED) {
       mountSeen();
       return;

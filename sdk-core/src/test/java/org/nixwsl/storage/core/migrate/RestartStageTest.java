@@ -66,6 +66,13 @@ final class RestartStageTest extends InstanceFixture {
     machine.changes.clear();
     engine.resume(storage(), ONE);
     assertThat(machine.changes).contains("begin update /fake/mount/one", "commit");
+    assertThat(machine.tree.snapshots)
+        .as("kept before each step that changes a store, or lets an instance change it")
+        .hasSize(3)
+        .element(1)
+        .isEqualTo("before-update of STORE");
+    assertThat(machine.tree.snapshots.get(0)).startsWith("proven").doesNotContain("in use");
+    assertThat(machine.tree.snapshots.get(2)).startsWith("proven").doesNotContain("in use");
     assertThat(instance.onStorage()).isTrue();
   }
 

@@ -7,8 +7,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.UUID;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.nixwsl.storage.core.escape.Interpreters;
+import org.nixwsl.storage.core.process.Command;
+import org.nixwsl.storage.core.process.ProcessRunner;
 
 /** The rules of the hook that have a number, in their order; docs/development.md lists them. */
 @Tag("once")
@@ -200,6 +204,51 @@ class HookInvariantsTest extends BootScripts {
         scratch.resolve("bin/blkid"),
         "[ \"$1\" = -p ] && echo root-uuid || printf '/dev/null\\n/dev/zero\\n'");
     rescued(NOT_MOUNTED, "2 devices carry the UUID");
+  }
+
+  /** With the programs of this machine: a btrfs shows a device number that no device has. */
+  @Test
+  void b9MountsTheBtrfsThatCarriesTheUuidAndTakesNoOther() throws IOException {
+    Interpreters.needs("mkfs.btrfs");
+    values.put("fileSystemUuid", ID);
+    values.put("fileSystemType", "btrfs");
+    values.put("mountOptions", "compress=zstd:1,max_inline=0");
+    values.put("waitSeconds", "0");
+    Files.delete(scratch.resolve("bin/stat"));
+    program(
+        scratch.resolve("bin/blkid"),
+        "[ \"$1\" = -p ] && echo root-uuid || exec /sbin/blkid \"$@\"");
+    program(
+        scratch.resolve("bin/findmnt"),
+        "case $* in *'--mountpoint /') echo /dev/root ;; *) exec /usr/bin/findmnt \"$@\" ;; esac");
+    String mine = btrfs(ID, "btrfs subvolume create main >&2; cp -a \"$1/main\" .");
+    String other = btrfs(UUID.randomUUID().toString(), ":");
+    try {
+      assertThat(boot(NOT_MOUNTED)).startsWith("shared disk");
+      rescued("mount -t btrfs " + other + " \"$mountPoint\"", "does not have the UUID");
+      values.put("fileSystemType", "ext4");
+      rescued("mount -t btrfs " + mine + " \"$mountPoint\"", "no disk of the SDK's kind");
+    } finally {
+      Interpreters.run(Command.of("losetup", "--detach", mine, other));
+    }
+  }
+
+  /** The device of a new btrfs, on which a script was run that finds the disk in $1. */
+  private String btrfs(String uuid, String script) throws IOException {
+    Path image = Files.createTempFile(scratch, "btrfs", ".img");
+    String text =
+        "set -e; truncate -s 128M \"$2\"; mkfs.btrfs -q -K -U "
+            + uuid
+            + " \"$2\" >&2; device=$(losetup --find --show \"$2\"); mkdir \"$2.d\";"
+            + " mount -t btrfs \"$device\" \"$2.d\"; cd \"$2.d\"; "
+            + script
+            + "; cd /; umount \"$2.d\"; echo \"$device\"";
+    ProcessRunner.Result made =
+        Interpreters.run(
+            Command.of(
+                "sh", "-c", text, "sh", scratch.resolve("disk").toString(), image.toString()));
+    assertThat(made.exitCode()).as(made.allText()).isZero();
+    return made.text().strip();
   }
 
   @Test

@@ -31,6 +31,7 @@ final class RootDisk implements InstanceShell {
           "instance", "main",
           "storageId", ID,
           "mountPoint", "/mnt/wsl/nixstorage",
+          "fileSystemType", "ext4",
           "runDir", "/run/nix-storage",
           "stateDir", "/var/lib/nix-storage",
           "armedFile", "/etc/nix-storage.armed",

@@ -1,10 +1,15 @@
 package org.nixwsl.storage.linux.machine;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Which mount carries a path. */
 class MountTableTest {
@@ -56,6 +61,27 @@ class MountTableTest {
     assertThat(table.carrying(Path.of("/a")).orElseThrow().writable()).isFalse();
     assertThat(table.carrying(Path.of("/b")).orElseThrow().writable()).isFalse();
     assertThat(table.carrying(Path.of("/c")).orElseThrow().writable()).isTrue();
+  }
+
+  /** The kernel shows a number for a btrfs that no device has. */
+  @Test
+  void aBtrfsHasTheNumberOfTheDeviceThatIsNamed(@TempDir Path folder) throws IOException {
+    Path device;
+    try (Stream<Path> devices = Files.list(Path.of("/sys/class/block"))) {
+      device = devices.findFirst().orElse(Path.of("/"));
+    }
+    assumeTrue(Files.exists(device.resolve("dev")), "skipped: a block device is missing");
+    String number = Files.readString(device.resolve("dev")).strip();
+    String line = " / /a rw - btrfs /dev/%s rw\n";
+    Path mountinfo =
+        Files.writeString(
+            folder.resolve("mountinfo"),
+            ROOT
+                + ("21 20 0:45" + line.formatted(device.getFileName()))
+                + ("22 21 0:46" + line.replace("/a", "/a/b").formatted("gone")));
+    MountTable table = MountTable.read(mountinfo);
+    assertThat(table.at("/a").orElseThrow().device()).isEqualTo(number);
+    assertThat(table.at("/a/b").orElseThrow().device()).isEqualTo("0:46");
   }
 
   @Test

@@ -1,5 +1,6 @@
 package org.nixwsl.storage.testkit.layout;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
@@ -9,10 +10,14 @@ import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nixwsl.storage.NixConfigWriter;
 import org.nixwsl.storage.RunOptions;
+import org.nixwsl.storage.StoreCopier;
 import org.nixwsl.storage.WslMounter;
+import org.nixwsl.storage.core.migrate.CopyEngine;
 import org.nixwsl.storage.core.migrate.MigrationEngine;
 import org.nixwsl.storage.core.migrate.stage.Machine;
 import org.nixwsl.storage.core.migrate.stage.SideEffects;
@@ -33,13 +38,14 @@ import org.nixwsl.storage.mount.MountName;
 import org.nixwsl.storage.mount.SharedStorage;
 import org.nixwsl.storage.mount.StorageLayout;
 import org.nixwsl.storage.mount.StorageLocation;
+import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.NixStore;
 import org.nixwsl.storage.testkit.StoreFixture;
 
 /** The contract on disks that Linux attaches itself. */
 abstract class DisksOfThisMachine extends LayoutContract {
   private static final AtomicInteger COUNT = new AtomicInteger();
-  private static final DiskSpec DISK = DiskSpec.ofSize(ByteSize.mebibytes(256));
+  private static final DiskSpec DISK = DiskSpec.ofSize(ByteSize.mebibytes(512));
 
   private final StorageLayout layout;
   private final StorageLayout another;
@@ -68,6 +74,26 @@ abstract class DisksOfThisMachine extends LayoutContract {
   void detach() {
     mounter.unmount(storage());
     mounter.unmount(onAnother());
+  }
+
+  /** Nothing can be renamed out of a subvolume: what is taken out stays inside until reclaimed. */
+  @Tag("long")
+  @Test
+  void anUpdateKeepsWhatItTakesOutUntilTheTrashIsEmptied() throws IOException {
+    MigrationEngine engine = engine(SideEffects.direct());
+    engine.run(engine.plan(request(storage())));
+    sh("rm " + mountPoint() + "/main/.nix-storage-id");
+    NixStore target = NixStore.ofNixDirectory(Path.of(mountPoint(), "main"));
+    StoreCopier copier =
+        new CopyEngine(new LinuxPlatform().storeHost(processes, Ticker.system()), Ticker.system());
+
+    copier.copy(CopyRequest.builder().source(store).target(target).update(true).build());
+
+    sh("diff -r --no-dereference " + source() + "/store " + mountPoint() + "/main/store");
+    String trash = sh("find " + mountPoint() + " -path '*/.nixwsl/trash/main-1'").strip();
+    assertThat(Path.of(trash, "var/nix/db/db.sqlite")).exists();
+    assertThat(engine.reclaim(storage()).removed()).contains("main-1");
+    assertThat(Path.of(trash)).doesNotExist();
   }
 
   @Override

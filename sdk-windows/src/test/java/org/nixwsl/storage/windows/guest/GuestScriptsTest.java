@@ -183,6 +183,36 @@ class GuestScriptsTest {
   }
 
   @Test
+  void theMarkedDiskBecomesABtrfsWhereThatIsItsLayout() throws IOException {
+    assumeTrue(
+        Files.isExecutable(Path.of("/usr/bin/mkfs.btrfs"))
+            || Files.isExecutable(Path.of("/usr/sbin/mkfs.btrfs"))
+            || Files.isExecutable(Path.of("/sbin/mkfs.btrfs")),
+        "skipped: mkfs.btrfs is missing");
+    run("losetup", "-d", "/dev/" + loop);
+    run("truncate", "-s", "128M", image.toString());
+    loop = run("losetup", "-f", "-P", "--show", image.toString()).strip().substring(5);
+    mark(MARKER);
+    DiskFormat btrfs = DiskFormat.of(new StorageLayout.BtrfsSubvolumes(3));
+
+    call(
+        operation -> {
+          guest.format(sdz(), btrfs, DISK, MARKER, operation);
+          return true;
+        });
+
+    assertThat(sdz().type()).isEqualTo("btrfs");
+    assertThat(sdz().uuid()).contains(DISK);
+    run("btrfs", "check", "/dev/" + loop);
+    call(
+        operation -> {
+          guest.remount(sdz(), DISK, "/mnt/wsl/nixstorage", btrfs, operation);
+          return true;
+        });
+    assertThat(Files.readString(mounts)).contains("compress=zstd:3");
+  }
+
+  @Test
   void onAnyDoubtNothingIsWritten() throws IOException {
     Disk seen = sdz();
     refusesToFormat(seen, "what was put there to know it by"); // no marker

@@ -117,7 +117,7 @@ class WslExeTest {
         "test",
         op -> {
           exe.attach(file, op);
-          exe.mount(file, name, "ext4", "", op);
+          exe.mount(file, name, "btrfs", "compress=zstd:3", op);
           exe.unmount(file, op);
           exe.attach(physical, op);
           exe.mount(physical, name, "ext4", "", op);
@@ -137,7 +137,16 @@ class WslExeTest {
     assertThat(wsl.calls())
         .containsExactly(
             List.of("--mount", path, "--vhd", "--bare"),
-            List.of("--mount", path, "--vhd", "--name", "nixstorage", "--type", "ext4"),
+            List.of(
+                "--mount",
+                path,
+                "--vhd",
+                "--name",
+                "nixstorage",
+                "--type",
+                "btrfs",
+                "--options",
+                "compress=zstd:3"),
             List.of("--unmount", path),
             List.of("--mount", physical.path(), "--bare"),
             List.of(
