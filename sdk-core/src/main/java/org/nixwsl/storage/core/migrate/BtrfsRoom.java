@@ -38,7 +38,7 @@ final class BtrfsRoom implements DiskRoom {
 
   private static long reserved(long size) {
     if (size < GIB) {
-      return 88 * MIB + size / 64;
+      return 88 * MIB + size / 24;
     }
     return size < 50 * GIB ? Math.min(size / 7, 600 * MIB) : 2 * GIB + 256 * MIB;
   }

@@ -31,7 +31,6 @@ final class ModuleSettingsText {
   /** All blocks, each after an empty line. */
   static String blocks(NixModuleSettings settings) {
     return storeSettings(settings)
-        + layoutSettings(settings)
         + seedSettings(settings)
         + dataSettings(settings)
         + wslConf(settings);
@@ -61,12 +60,9 @@ final class ModuleSettingsText {
     return block("Settings for a store on a disk of its own.", lines);
   }
 
-  private static String layoutSettings(NixModuleSettings settings) {
-    return settings.layout() instanceof StorageLayout.BtrfsSubvolumes
-        ? block(
-            "For what the SDK does to subvolumes from inside of this instance.",
-            List.of("environment.systemPackages = [ pkgs.btrfs-progs ]"))
-        : "";
+  /** What the SDK needs inside of the instance besides the module's own program. */
+  static String programs(NixModuleSettings settings) {
+    return settings.layout() instanceof StorageLayout.BtrfsSubvolumes ? " pkgs.btrfs-progs" : "";
   }
 
   private static String seedSettings(NixModuleSettings settings) {

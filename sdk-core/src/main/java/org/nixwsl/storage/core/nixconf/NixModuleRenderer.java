@@ -45,6 +45,7 @@ public final class NixModuleRenderer {
                 NixText.quoted(settings.fileSystemUuid().map(UUID::toString).orElse(""))),
             entry("fileSystemType", NixText.quoted(format.type())),
             entry("mountOptions", NixText.quoted(format.mountOptions())),
+            entry("programs", ModuleSettingsText.programs(settings)),
             entry("waitSeconds", Integer.toString(settings.waitSeconds())),
             entry("verifySchedule", NixText.quoted(settings.verifySchedule())),
             entry("initTimeout", ModuleSettingsText.initTimeout(settings)),

@@ -26,6 +26,7 @@ import org.nixwsl.storage.core.wslconf.WslReader;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.MountName;
+import org.nixwsl.storage.mount.StorageLayout;
 
 class NixModuleRendererTest {
   private static final UUID ID = UUID.fromString("6f1d5b1e-0c0a-4d0e-9a77-3a1f0d7c2b10");
@@ -198,6 +199,24 @@ class NixModuleRendererTest {
         .putWslConf(WslConfOption.BOOT_COMMAND, "echo \"a # b\"")
         .putWslConf(WslConfOption.BOOT_INIT_TIMEOUT, "55000")
         .build();
+  }
+
+  @Test
+  void aBtrfsIsMountedWithItsOptionsAndHasItsPrograms() throws IOException {
+    String text =
+        new NixModuleRenderer()
+            .render(
+                NixModuleSettings.builder()
+                    .instance(InstanceName.of("main"))
+                    .storageId(UUID.randomUUID())
+                    .layout(new StorageLayout.BtrfsSubvolumes(9))
+                    .build());
+    assertThat(text)
+        .contains("  fileSystemType = \"btrfs\";\n")
+        .contains("  mountOptions = \"compress=zstd:9,max_inline=0\";\n")
+        .contains("  environment.systemPackages = [ command pkgs.btrfs-progs ];\n");
+    assertThat(rendered()).doesNotContain("pkgs.btrfs-progs");
+    new Interpreters(scratch).parses(text);
   }
 
   @Test

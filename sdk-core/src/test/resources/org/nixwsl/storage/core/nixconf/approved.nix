@@ -19,6 +19,8 @@ let
   verifySchedule = "monthly";
   # Of the disk's file system; "" means that it is not asked for.
   fileSystemUuid = "";
+  fileSystemType = "ext4";
+  mountOptions = "";
   waitSeconds = 15;
 
   # WSL mounts the disk below its share, which follows the root of the Windows drives.
@@ -43,7 +45,7 @@ let
   tools = [ pkgs.coreutils pkgs.util-linux config.nix.package ];
 
   init = script "nix-storage-init" {
-    inherit instance storageId fileSystemUuid mountPoint runDir stateDir armedFile shim;
+    inherit instance storageId fileSystemUuid fileSystemType mountOptions mountPoint runDir stateDir armedFile shim;
     waitSeconds = toString waitSeconds;
     forceRescueFile = "/etc/nix-storage.force-rescue";
     PATH = lib.makeBinPath tools;
@@ -160,6 +162,16 @@ let
       if [ -n "$found" ]; then mapfile -t devices <<< "$found"; fi
     }
 
+    # Major and minor number of the device that is mounted. For btrfs the kernel shows a number that is
+    # none of its devices', and the name has to tell.
+    mountedDevice() {
+      if [ "$fileSystemType" = btrfs ]; then
+        mountpoint -x "$(findmnt -n -v -o SOURCE --mountpoint "$mountPoint")"
+      else
+        mountpoint -d "$mountPoint"
+      fi
+    }
+
     # Mounts the disk where WSL has attached it only. The device is locked, so that of two instances
     # that start at a time one mounts; the mount appears in both.
     mountDisk() {
@@ -179,7 +191,8 @@ let
       fi
       # shellcheck disable=SC2016  # expanded by the inner shell
       timeout 5 flock "''${devices[0]}" "$BASH" -c \
-        'mountpoint -q "$2" || mount -t ext4 -- "$1" "$2"' mount "''${devices[0]}" "$mountPoint" 2> /dev/null \
+        'mountpoint -q "$2" || mount -t "$3" ''${4:+-o "$4"} -- "$1" "$2"' \
+        mount "''${devices[0]}" "$mountPoint" "$fileSystemType" "$mountOptions" 2> /dev/null \
         || { why=", and ''${devices[0]} cannot be mounted there" && return 1; }
     }
 
@@ -208,14 +221,16 @@ let
     done
 
     [ ! -L "$mountPoint" ] || rescue "$mountPoint is a link"
-    # coreutils' name of ext4, the only file system that the SDK makes and mounts.
-    [ "$(stat -f -c %T -- "$mountPoint")" = ext2/ext3 ] || rescue "$mountPoint is no disk of the SDK's kind"
+    # coreutils has a name of its own for ext4.
+    kind=$fileSystemType
+    [ "$kind" != ext4 ] || kind=ext2/ext3
+    [ "$(stat -f -c %T -- "$mountPoint")" = "$kind" ] || rescue "$mountPoint is no disk of the SDK's kind"
     if [ -n "$fileSystemUuid" ]; then
       findDevices
       [ "''${#devices[@]}" -le 1 ] \
         || rescue "''${#devices[@]} devices carry the UUID $fileSystemUuid (is a copy of the disk attached?)"
       if [ "''${#devices[@]}" = 0 ] \
-        || [ "$(mountpoint -d "$mountPoint")" != "$(mountpoint -x "''${devices[0]}")" ]; then
+        || [ "$(mountedDevice)" != "$(mountpoint -x "''${devices[0]}")" ]; then
         rescue "wrong disk: the file system on $mountPoint does not have the UUID $fileSystemUuid"
       fi
     fi

@@ -13,9 +13,9 @@ import org.nixwsl.storage.core.process.Command;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.ConflictException;
+import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
-import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.linux.copy.destination.TreeRemoval;
 import org.nixwsl.storage.linux.machine.MountTable;
 import org.nixwsl.storage.linux.store.DirectoryEntries;
@@ -49,20 +49,26 @@ final class Subvolumes implements InstanceLayout {
       problems.addAll(
           new NotHere(new StorageLayout.BtrfsSubvolumes()).refusals(instance, storage, operation));
     }
+    missing(processes, operation).ifPresent(problems::add);
+    return List.copyOf(problems);
+  }
+
+  private static Optional<Problem> missing(ProcessRunner processes, Operation operation)
+      throws IOException, InterruptedException {
     try {
       processes.runOk(Command.of("btrfs", "--version"), operation);
-    } catch (StorageSdkException e) {
+      return Optional.empty();
+    } catch (EnvironmentException e) {
       if (e.code() != ErrorCode.TOOL_MISSING) {
         throw e;
       }
-      problems.add(
+      return Optional.of(
           Problem.of(
               ErrorCode.TOOL_MISSING,
-              "Subvolumes are made by the program btrfs, which is not there.",
+              "Subvolumes are made and deleted by the program btrfs, which is not there.",
               "Install btrfs-progs (on NixOS: environment.systemPackages), or use the layout"
                   + " ext4."));
     }
-    return List.copyOf(problems);
   }
 
   /** Closed to others until the copy is whole, like any target. */
@@ -94,28 +100,22 @@ final class Subvolumes implements InstanceLayout {
   /**
    * Removes a tree that may be a subvolume, of whatever layout; nothing if it is absent. One that
    * has subvolumes in it, which users can make in directories of theirs, is taken apart.
+   *
+   * @throws EnvironmentException {@code TOOL_MISSING}
    */
   static void remove(Path tree, ProcessRunner processes, Operation operation)
       throws IOException, InterruptedException {
-    if (isSubvolume(tree) && deleted(tree, processes, operation)) {
-      return;
+    if (isSubvolume(tree)) {
+      Optional<Problem> missing = missing(processes, operation);
+      if (missing.isPresent()) {
+        throw new EnvironmentException(missing.get());
+      }
+      Command delete = script("exec btrfs subvolume delete -c -- \"$1\"", tree);
+      if (processes.run(delete, operation).exitCode() == 0) {
+        return;
+      }
     }
     TreeRemoval.remove(tree);
-  }
-
-  private static boolean deleted(Path subvolume, ProcessRunner processes, Operation operation)
-      throws IOException, InterruptedException {
-    try {
-      return processes
-              .run(script("exec btrfs subvolume delete -c -- \"$1\"", subvolume), operation)
-              .exitCode()
-          == 0;
-    } catch (StorageSdkException e) {
-      if (e.code() == ErrorCode.TOOL_MISSING) {
-        return false;
-      }
-      throw e;
-    }
   }
 
   private static boolean isSubvolume(Path directory) throws IOException {

@@ -7,15 +7,18 @@ import static org.nixwsl.storage.linux.disk.DiskMachine.storage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.nixwsl.storage.RunOptions;
+import org.nixwsl.storage.core.platform.DiskFormat;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.mount.MountedStorage;
 import org.nixwsl.storage.mount.SharedStorage;
+import org.nixwsl.storage.mount.StorageLayout;
 import org.nixwsl.storage.mount.StorageLocation.MountedDirectory;
 
 /** Storage that is mounted already. */
@@ -75,9 +78,20 @@ final class DirectoryStorageTest {
   }
 
   @Test
-  void everyMissingProgramIsNamedWithItsPackage() {
-    assertThat(Tools.in("/nowhere:relative:").missing())
-        .hasSize(7)
+  void everyMissingProgramIsNamedWithItsPackage() throws IOException {
+    Tools none = Tools.in("/nowhere:relative:");
+    for (StorageLayout layout :
+        List.of(StorageLayout.ofDefaults(), new StorageLayout.BtrfsSubvolumes())) {
+      DiskFormat format = DiskFormat.of(layout);
+      assertThat(none.refusals(format))
+          .anySatisfy(
+              p -> {
+                assertThat(p.message()).contains(format.program());
+                assertThat(p.remedy()).contains("apt install " + format.debianPackage());
+              });
+    }
+    assertThat(none.missing())
+        .hasSize(6)
         .allSatisfy(p -> assertThat(p.code()).isEqualTo(ErrorCode.TOOL_MISSING))
         .anySatisfy(p -> assertThat(p.remedy()).contains("apt install qemu-system-common"))
         .anySatisfy(p -> assertThat(p.message()).contains("fusermount3"));

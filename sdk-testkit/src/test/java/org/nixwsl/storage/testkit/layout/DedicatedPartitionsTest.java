@@ -2,30 +2,16 @@ package org.nixwsl.storage.testkit.layout;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.RegisterExtension;
-import org.junit.jupiter.api.io.TempDir;
-import org.nixwsl.storage.NixConfigWriter;
-import org.nixwsl.storage.WslMounter;
 import org.nixwsl.storage.core.migrate.MigrationEngine;
-import org.nixwsl.storage.core.migrate.stage.Machine;
 import org.nixwsl.storage.core.migrate.stage.SideEffects;
-import org.nixwsl.storage.core.nixwire.NixConfigEngine;
-import org.nixwsl.storage.core.process.Command;
-import org.nixwsl.storage.core.process.ProcessRunner;
-import org.nixwsl.storage.core.run.Operation;
-import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.core.vhdx.VhdxEngine;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskSpec;
@@ -41,38 +27,19 @@ import org.nixwsl.storage.mount.SharedStorage;
 import org.nixwsl.storage.mount.StorageLayout;
 import org.nixwsl.storage.mount.StorageLocation;
 import org.nixwsl.storage.store.NixStore;
-import org.nixwsl.storage.testkit.nix.NixProgram;
-import org.nixwsl.storage.testkit.nix.RealNixStore;
-import org.nixwsl.storage.testkit.wsl.SimulatedWsl;
-import org.nixwsl.storage.testkit.wsl.command.WslOutput;
 import org.nixwsl.storage.testkit.wsl.model.DiskContents;
-import org.nixwsl.storage.windows.WindowsPlatform;
-import org.nixwsl.storage.windows.wsl.WslRunner;
 
 /** The contract on partitions of a physical disk, through {@code wsl}. */
 @Tag("once")
-class DedicatedPartitionsTest extends LayoutContract {
-  private static final ProcessRunner PROCESSES = new ProcessRunner();
+class DedicatedPartitionsTest extends DisksOfWsl {
   private static final UUID FIRST = UUID.fromString("11111111-2222-4333-8444-000000000001");
   private static final UUID SECOND = UUID.fromString("11111111-2222-4333-8444-000000000002");
 
-  @TempDir private static Path folder;
-  private static byte[] store;
-
-  @RegisterExtension final SimulatedWsl wsl = SimulatedWsl.withRealDisks();
   private String disk = "";
-
-  @BeforeAll
-  static void makeAStore() throws IOException {
-    assumeTrue(NixProgram.installed(), "skipped: nix-store is missing");
-    Path root = Files.createDirectories(folder.resolve("real"));
-    RealNixStore.make(NixProgram.in(folder), root, 3, 7);
-    store = run(Command.of("tar", "-C", root.toString(), "-c", "nix")).stdout();
-  }
 
   /** Two partitions, of which the second has another file system. */
   @BeforeEach
-  void addADiskAndAnInstance() throws IOException {
+  void addADisk() throws IOException {
     Path file = wsl.folder().resolve("physical.vhdx");
     new VhdxEngine().create(file, DiskSpec.ofSize(ByteSize.mebibytes(256)));
     DiskContents.divide(file);
@@ -80,9 +47,6 @@ class DedicatedPartitionsTest extends LayoutContract {
     wsl.change(machine -> machine.format(file, 2, "btrfs", SECOND));
     disk = wsl.ask(machine -> machine.addPhysicalDisk(file));
     wsl.change(machine -> machine.elevated(true));
-    wsl.addInstance("main");
-    String program = wsl.executable().toString();
-    run(Command.of(program, "-d", "main", "--exec", "/bin/tar", "-C", "/", "-x").reading(store));
   }
 
   @Test
@@ -132,33 +96,6 @@ class DedicatedPartitionsTest extends LayoutContract {
     assertThat(wsl.<Boolean>ask(machine -> machine.online(disk))).isFalse();
   }
 
-  @Override
-  MigrationEngine engine(SideEffects effects) {
-    Ticker ticker = Ticker.system();
-    WindowsPlatform windows = windows();
-    WslMounter mounter = windows.mounter(PROCESSES, ticker);
-    NixConfigWriter config =
-        new NixConfigEngine(PROCESSES, ticker, name -> windows.instanceShell(name, PROCESSES));
-    return new MigrationEngine(
-        distribution ->
-            new Machine(
-                new VhdxEngine(),
-                mounter,
-                windows.workplace(distribution, config, PROCESSES, ticker),
-                windows.instances(PROCESSES, ticker),
-                ticker,
-                effects),
-        windows.notes(),
-        ticker);
-  }
-
-  private WindowsPlatform windows() {
-    return new WindowsPlatform(
-        WslRunner.ofProgram(PROCESSES, wsl.executable().toString()),
-        wsl.folder().resolve("local/nixwsl"),
-        Map.of());
-  }
-
   private static MountName mountName() {
     return MountName.of("own");
   }
@@ -192,28 +129,7 @@ class DedicatedPartitionsTest extends LayoutContract {
   }
 
   @Override
-  String sh(String script) {
-    WslOutput output = wsl.call("-d", "main", "--exec", "/bin/sh", "-c", script);
-    assertThat(output.exit()).as("%s: %s", script, output.text()).isZero();
-    return output.text();
-  }
-
-  @Override
   String mountPoint() {
     return "/mnt/wsl/own";
-  }
-
-  @Override
-  String source() {
-    return "/nix";
-  }
-
-  @Override
-  void ensureMounted() {
-    windows().mounter(PROCESSES, Ticker.system()).ensureMounted(storage());
-  }
-
-  private static ProcessRunner.Result run(Command command) {
-    return Operation.quiet("test", operation -> PROCESSES.runOk(command, operation));
   }
 }
