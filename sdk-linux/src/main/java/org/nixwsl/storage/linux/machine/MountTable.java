@@ -6,11 +6,13 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.Set;
 import org.nixwsl.storage.core.io.PathBytes;
 
 /**
@@ -54,6 +56,9 @@ public final class MountTable {
       String type,
       String source,
       List<String> superOptions) {
+    /** An ext4 that met an error stays "rw" in newer kernels (6.18), and takes no write. */
+    private static final Set<String> GIVEN_UP = Set.of("emergency_ro", "shutdown");
+
     /** Copies the lists. */
     public Mount {
       options = List.copyOf(options);
@@ -62,7 +67,9 @@ public final class MountTable {
 
     /** Whether both the mount and the file system can be written to. */
     public boolean writable() {
-      return options.contains("rw") && superOptions.contains("rw");
+      return options.contains("rw")
+          && superOptions.contains("rw")
+          && Collections.disjoint(superOptions, GIVEN_UP);
     }
 
     /** Whether the device is a file of another file system, whose cache lies below this one's. */

@@ -85,6 +85,17 @@ class MountTableTest {
   }
 
   @Test
+  void seesFileSystemsThatGaveUpAfterAnError() {
+    MountTable table =
+        table(
+            ROOT
+                + "21 20 7:0 / /a rw,relatime - ext4 /dev/loop0 rw,emergency_ro\n"
+                + "22 20 7:1 / /b rw - ext4 /dev/loop1 rw,shutdown\n");
+    assertThat(table.carrying(Path.of("/a")).orElseThrow().writable()).isFalse();
+    assertThat(table.carrying(Path.of("/b")).orElseThrow().writable()).isFalse();
+  }
+
+  @Test
   void passesOverLinesOfAnotherForm() {
     assertThat(table("").carrying(Path.of("/"))).isEmpty();
     assertThat(typeOf(table("nonsense\nx y z - a b c\n" + ROOT), "/")).isEqualTo("ext4");

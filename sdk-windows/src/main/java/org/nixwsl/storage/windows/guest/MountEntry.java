@@ -47,8 +47,10 @@ public record MountEntry(
     return new MountEntry(number, root, mountPoint, type, source, writable);
   }
 
+  /** An ext4 that met an error stays "rw" in newer kernels (6.18), and takes no write. */
   private static boolean readWrite(String options) {
-    return List.of(options.split(",", -1)).contains("rw");
+    List<String> words = List.of(options.split(",", -1));
+    return words.contains("rw") && !words.contains("emergency_ro") && !words.contains("shutdown");
   }
 
   /** The kernel writes blank, tab, line feed and backslash as three octal digits. */
