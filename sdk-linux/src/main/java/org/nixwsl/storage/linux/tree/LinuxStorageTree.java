@@ -212,7 +212,10 @@ public final class LinuxStorageTree implements StorageTree {
     Path register = own(storage).resolve(INSTANCES);
     Set<String> owned = new HashSet<>();
     for (String instance : names(register)) {
-      if (!names(register.resolve(instance)).isEmpty()) {
+      Set<String> entries = names(register.resolve(instance));
+      // What a crash left of an owner that was about to be written.
+      entries.removeIf(name -> name.startsWith(DurableFiles.TEMPORARY_PREFIX));
+      if (!entries.isEmpty()) {
         owned.add(instance);
       }
     }

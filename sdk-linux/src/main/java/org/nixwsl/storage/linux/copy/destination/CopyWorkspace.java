@@ -164,6 +164,7 @@ public final class CopyWorkspace implements AutoCloseable {
       } else if (occupation != Occupation.RESUMABLE) {
         throw TargetChecks.notEmpty(request.target(), occupation);
       }
+      sweep(target);
       makePrivateDirectory(directory.resolve(LINKS));
       List<String> lines = new ArrayList<>();
       LineJournal journal = LineJournal.open(directory.resolve(JOURNAL), lines);
@@ -171,6 +172,22 @@ public final class CopyWorkspace implements AutoCloseable {
     } catch (Throwable e) {
       lock.close();
       throw e;
+    }
+  }
+
+  /** Under the lock nobody writes an id: one that is half there was left by a crash. */
+  private static void sweep(Path target) throws IOException {
+    List<Path> left = new ArrayList<>();
+    DirectoryEntries.each(
+        target,
+        entry -> {
+          if (PathBytes.printable(PathBytes.ofName(entry))
+              .startsWith(DurableFiles.TEMPORARY_PREFIX)) {
+            left.add(entry);
+          }
+        });
+    for (Path file : left) {
+      TreeRemoval.remove(file);
     }
   }
 
