@@ -147,6 +147,38 @@ final class MoveTest extends MigrationFixture {
         .build();
   }
 
+  /** The disk is not mounted when the plan is made, so that it has no word of that. */
+  @Test
+  void aStoreWhoseJournalWasLostIsNotTakenForOneOfTheNextMove() throws IOException {
+    machine.formatted = true;
+    machine.tree.directory = StorageTree.Directory.STORE;
+    for (Optional<UUID> id : List.of(Optional.of(UUID.randomUUID()), Optional.<UUID>empty())) {
+      machine.tree.id = id;
+      MigrationPlan plan = engine.plan(existingDisk());
+      assertThat(plan.refusals()).isEmpty();
+      refused(ErrorCode.TARGET_NOT_EMPTY, () -> engine.run(plan));
+      assertThat(machine.changes).doesNotContain("begin /fake/mount/one");
+      assertThat(machine.mounted).isFalse();
+      try {
+        engine.rollBack(back());
+      } catch (StorageSdkException e) {
+        assertThat(e.code()).isEqualTo(ErrorCode.MOVE_NOT_FOUND);
+      }
+      assertThat(machine.tree.trash).isEmpty();
+      assertThat(machine.tree.directory).isEqualTo(StorageTree.Directory.STORE);
+    }
+  }
+
+  /** Somebody put another store there while the move was unfinished. */
+  @Test
+  void aRollbackLeavesTheStoreOfAnotherMoveWhereItIs() {
+    killAtCopy();
+    machine.tree.directory = StorageTree.Directory.STORE;
+    machine.tree.id = Optional.of(UUID.randomUUID());
+    refused(ErrorCode.TARGET_NOT_EMPTY, () -> engine.rollBack(back()));
+    assertThat(machine.tree.trash).isEmpty();
+  }
+
   @Test
   void theDirectoryOfAnotherInstanceIsRefusedInThePlanAndLater() throws IOException {
     machine.mounted = true;

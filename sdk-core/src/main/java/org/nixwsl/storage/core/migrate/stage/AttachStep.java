@@ -10,6 +10,7 @@ import java.util.UUID;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.StageProgress;
+import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.DiskException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.migrate.Stage;
@@ -61,10 +62,22 @@ public final class AttachStep implements StageStep {
             ? format(attempt)
             : mount(attempt);
     attempt.mounted(mounted);
+    requireNotAnothers(attempt);
     return mounted
         .fileSystemUuid()
         .map(uuid -> Map.of(UUID_SEEN, uuid.toString()))
         .orElse(Map.of());
+  }
+
+  /**
+   * Before anything else is changed: where the journal of a move was lost, its store is there all
+   * the same, and an instance may boot from it.
+   */
+  private static void requireNotAnothers(Attempt attempt) throws IOException, InterruptedException {
+    if (attempt.isAnothers()) {
+      CommitStep.tidy(attempt);
+      throw new ConflictException(CopyStep.anotherStore(attempt));
+    }
   }
 
   /** Whether the storage was attached before the move, so that it stays. */

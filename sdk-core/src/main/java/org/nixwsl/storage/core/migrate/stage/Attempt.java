@@ -138,6 +138,16 @@ public final class Attempt implements AutoCloseable {
         && machine.tree().id(mounted, request.instance()).filter(storageId()::equals).isPresent();
   }
 
+  /** Whether the directory has the id of another move: it is somebody's store. */
+  boolean isAnothers() throws IOException {
+    return mounted != null
+        && machine
+            .tree()
+            .id(mounted, request.instance())
+            .filter(id -> !storageId().equals(id))
+            .isPresent();
+  }
+
   /** The store that the move makes. */
   NixStore target() {
     return NixStore.ofNixDirectory(requireMounted().instanceDirectory(request.instance()));

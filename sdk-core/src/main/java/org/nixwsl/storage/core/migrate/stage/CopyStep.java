@@ -65,6 +65,9 @@ public final class CopyStep implements StageStep {
     if (!unsuitable.isEmpty()) {
       throw new ConflictException(unsuitable.get(0));
     }
+    if (facts.directory() == Directory.STORE && !finishedBefore(attempt)) {
+      throw new ConflictException(anotherStore(attempt)); // a rollback must not take it for ours
+    }
     Map<String, String> claim = new HashMap<>();
     if (facts.owner().isEmpty()) {
       facts.us().ifPresent(us -> claim.put(CLAIMED, us));
@@ -142,9 +145,21 @@ public final class CopyStep implements StageStep {
         : Optional.empty();
   }
 
+  /** The reason not to touch a store that this move did not make. */
+  static Problem anotherStore(Attempt attempt) {
+    return Problem.of(
+        ErrorCode.TARGET_NOT_EMPTY,
+        "The directory "
+            + PathBytes.printable(attempt.target().directory())
+            + " is a store already, and the journal of this move did not make it.",
+        "If the instance was moved before and its journal is lost, nothing is left to do. Else look"
+            + " at the directory and move it away, or choose another name for the instance.");
+  }
+
   @Override
   public boolean undoable(Attempt attempt) throws IOException, InterruptedException {
-    return attempt.look().map(facts -> facts.directory() != Directory.FOREIGN).orElse(true);
+    return !attempt.isAnothers()
+        && attempt.look().map(facts -> facts.directory() != Directory.FOREIGN).orElse(true);
   }
 
   /** To the trash, whatever it is by now: nothing that may have been a store is deleted. */
