@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -85,6 +86,8 @@ record LoopDevice(String name, String number, String backing) {
     try {
       String text = new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1);
       return text.endsWith("\n") ? text.substring(0, text.length() - 1) : text;
+    } catch (NoSuchFileException notInUse) {
+      return ""; // also if somebody took the device into use since then
     } catch (IOException e) {
       if (Files.notExists(file)) {
         return "";
