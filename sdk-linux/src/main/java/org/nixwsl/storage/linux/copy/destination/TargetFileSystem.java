@@ -124,11 +124,17 @@ public final class TargetFileSystem {
                     + ": "
                     + (full ? "its file system is full" : cause.toString())
                     + ".",
-                full
-                    ? "Make room on that file system and call again."
-                    : "Look at the file or device that is named and call again.")
+                full ? "Make room on that file system and call again." : remedy(cause))
             .leaving(StateLeft.RESUMABLE),
         cause);
+  }
+
+  /** By the kernel's words, which are in English or not known. */
+  private static String remedy(IOException cause) {
+    return String.valueOf(cause.getMessage()).contains("Read-only file system")
+        ? "After an error of its device a file system takes no writes: unmount it, check it with"
+            + " e2fsck, and call again."
+        : "Look at the file or device that is named and call again.";
   }
 
   /** Through xargs, as a path of any bytes can go over a pipe and not as an argument. */

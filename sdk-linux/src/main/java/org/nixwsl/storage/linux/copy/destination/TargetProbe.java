@@ -28,10 +28,15 @@ public final class TargetProbe {
       NixStore target, Path workspace, TargetFileSystem fileSystem, Operation operation)
       throws IOException, InterruptedException {
     Path directory = workspace.resolve("probes");
-    TreeRemoval.remove(directory);
+    Path file = directory.resolve("file");
     try {
+      TreeRemoval.remove(directory);
       Files.createDirectory(directory);
-      Path file = Files.createFile(directory.resolve("file"));
+      Files.createFile(file);
+    } catch (IOException e) {
+      throw fileSystem.failure(e, operation); // every file system can do that, unless it is broken
+    }
+    try {
       Path symlink = Files.createSymbolicLink(directory.resolve("symlink"), Path.of("file"));
       Files.createLink(directory.resolve("file-link"), file);
       Files.createLink(directory.resolve("symlink-link"), symlink);
