@@ -21,6 +21,7 @@ import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
+import org.nixwsl.storage.error.StorageSdkException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -143,11 +144,12 @@ final class GuestClient implements AutoCloseable {
     // and then the guest could not be told.
     boolean interrupted = Thread.interrupted();
     boolean cancelled = false;
+    @Nullable StorageSdkException stopped = null;
     try {
       send(object("id", id, "call", name, "arguments", arguments));
       while (true) {
         interrupted |= Thread.interrupted();
-        if (!cancelled && (interrupted || operation.cancelled())) {
+        if (!cancelled && (interrupted || stopped != null || operation.cancelled())) {
           cancelled = true; // the guest ends the call by itself, and says what it left
           send(object("cancel", id));
         }
@@ -167,9 +169,15 @@ final class GuestClient implements AutoCloseable {
           return GuestWire.map(message, "result");
         }
         if (message.containsKey("error")) {
-          throw GuestWire.error(GuestWire.map(message, "error"), listener.parts());
+          StorageSdkException error =
+              GuestWire.error(GuestWire.map(message, "error"), listener.parts());
+          throw stopped != null && error.code() == ErrorCode.CANCELLED ? stopped : error;
         }
-        told.hear(message, operation);
+        try {
+          told.hear(message, operation);
+        } catch (StorageSdkException e) {
+          stopped = e; // the guest is told to end the call before this is thrown
+        }
       }
     } catch (IllegalArgumentException e) {
       throw lost("what it says makes no sense: " + e.getMessage(), e);

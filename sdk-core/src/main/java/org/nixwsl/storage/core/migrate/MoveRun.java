@@ -17,6 +17,7 @@ import org.nixwsl.storage.core.migrate.stage.ConfigStep;
 import org.nixwsl.storage.core.migrate.stage.CopyStep;
 import org.nixwsl.storage.core.migrate.stage.DiskStep;
 import org.nixwsl.storage.core.migrate.stage.FreezeStep;
+import org.nixwsl.storage.core.migrate.stage.HostVolume;
 import org.nixwsl.storage.core.migrate.stage.Machine;
 import org.nixwsl.storage.core.migrate.stage.PersistStep;
 import org.nixwsl.storage.core.migrate.stage.ProveStep;
@@ -237,7 +238,8 @@ final class MoveRun {
   }
 
   /** Writes down why, takes back what has to be, and gives the error with what is left then. */
-  StorageSdkException failed(StorageSdkException e) {
+  StorageSdkException failed(StorageSdkException failure) {
+    StorageSdkException e = HostVolume.explained(failure, attempt);
     try {
       note(e);
     } catch (IOException | StorageSdkException writing) {

@@ -15,6 +15,7 @@ public final class StageProgress {
   private final LongAdder bytesDone = new LongAdder();
   private final LongAdder itemsDone = new LongAdder();
   private final AtomicLong nextEvent;
+  private volatile Runnable check = () -> {};
   private volatile long bytesTotal;
   private volatile long itemsTotal;
 
@@ -40,7 +41,16 @@ public final class StageProgress {
     itemsTotal = items;
   }
 
-  /** Says what was done since the last call. */
+  /**
+   * Has something looked at while the work goes on, ten times a second at most.
+   *
+   * @param look throws what the work is to end with; may be called by any of its threads
+   */
+  public void watching(Runnable look) {
+    check = look;
+  }
+
+  /** Says what was done since the last call. Throws what {@link #watching} does. */
   public void advance(long bytes, long items) {
     bytesDone.add(bytes);
     itemsDone.add(items);
@@ -48,6 +58,7 @@ public final class StageProgress {
     long now = ticker.nanos();
     if (now - due >= 0 && nextEvent.compareAndSet(due, now + INTERVAL_NANOS)) {
       operation.tellProgress(snapshot());
+      check.run();
     }
   }
 

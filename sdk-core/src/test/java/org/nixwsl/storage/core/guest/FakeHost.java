@@ -79,7 +79,14 @@ final class FakeHost implements StoreHost, StoreVerifier, StoreHost.CopySession 
   public void copyPaths(StageProgress progress) throws IOException, InterruptedException {
     inCopy.countDown();
     if (waitsInCopy) {
-      operation().await("a cancellation", Duration.ofSeconds(20), () -> false);
+      operation()
+          .await(
+              "a cancellation",
+              Duration.ofSeconds(20),
+              () -> {
+                progress.advance(1, 0);
+                return false;
+              });
     }
     steps.add("copyPaths");
     progress.expect(1000, 10);

@@ -301,6 +301,35 @@ class GuestTest {
   }
 
   @Test
+  void aStepThatItsOwnProgressStopsIsEndedInTheGuestAndSaysWhy() throws Exception {
+    GuestClient guest = connect();
+    host.waitsInCopy = true;
+    StorageSdkException full =
+        new EnvironmentException(Problem.of(ErrorCode.NO_SPACE, "full", "make room"));
+
+    assertThatThrownBy(
+            () ->
+                run(
+                    op -> {
+                      guest.call("begin", GuestWire.copyRequest(COPY), Listener.none(), op);
+                      return op.stage(
+                          Stage.COPY,
+                          progress -> {
+                            progress.watching(
+                                () -> {
+                                  throw full;
+                                });
+                            Listener told = new Listener(progress, new GuestWire.Parts());
+                            return guest.call("copyPaths", Map.of(), told, op);
+                          });
+                    }))
+        .isSameAs(full);
+    assertThat(host.steps).doesNotContain("copyPaths");
+    run(op -> guest.call("close", Map.of(), Listener.none(), op));
+    assertThat(host.steps).endsWith("close");
+  }
+
+  @Test
   void anInterruptionOfTheCallerCancelsTheStepAndIsNotLost() throws Exception {
     GuestClient guest = connect();
     host.waitsInCopy = true;

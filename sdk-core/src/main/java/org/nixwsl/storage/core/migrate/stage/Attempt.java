@@ -1,6 +1,7 @@
 package org.nixwsl.storage.core.migrate.stage;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -16,6 +17,7 @@ import org.nixwsl.storage.core.migrate.journal.StageJournal;
 import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.platform.StoreHost.CopySession;
 import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.core.run.StageProgress;
 import org.nixwsl.storage.migrate.MigrationRequest;
 import org.nixwsl.storage.migrate.Stage;
 import org.nixwsl.storage.mount.MountedStorage;
@@ -163,6 +165,14 @@ public final class Attempt implements AutoCloseable {
         CopyRequest.builder().source(request.source()).target(target()).update(update);
     request.threads().ifPresent(copy::threads);
     return copy.build();
+  }
+
+  /** Has a stage that writes to the disk end before the volume of its file is full. */
+  void keepRoom(StageProgress progress) throws IOException {
+    Optional<Path> file = diskFile().filter(Files::exists);
+    if (file.isPresent()) {
+      progress.watching(HostVolume.of(file.get())::requireRoom);
+    }
   }
 
   CopySession session() {

@@ -115,6 +115,7 @@ public final class CopyStep implements StageStep {
             "begin the copy",
             () ->
                 attempt.machine().host().begin(attempt.copyRequest(update), attempt.operation())));
+    attempt.keepRoom(progress);
     attempt.change("copy the store paths", () -> attempt.session().copyPaths(progress));
     requireSound(attempt.session().report());
     return Map.of();

@@ -31,6 +31,7 @@ public final class StateStep implements StageStep {
     String fingerprint =
         attempt.machine().tree().fingerprint(attempt.request().source(), attempt.operation());
     attempt.found(FINGERPRINT, fingerprint);
+    attempt.keepRoom(progress);
     attempt.change("copy the state", () -> attempt.session().copyState(progress));
     return Map.of(FINGERPRINT, fingerprint);
   }
