@@ -28,6 +28,7 @@ import org.nixwsl.storage.core.migrate.stage.StateStep;
 import org.nixwsl.storage.core.migrate.stage.SwitchStep;
 import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.core.run.StageProgress;
 import org.nixwsl.storage.core.run.UndoStack;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.error.StateLeft;
@@ -132,16 +133,26 @@ final class MoveRun {
     FREEZE.endAfterCommit(attempt);
   }
 
-  private void run(StageStep step) throws IOException, InterruptedException {
-    stages.run(
-        step.stage(),
-        progress -> {
-          attempt.note(JournalEntry.Kind.INTENT, step.stage(), step.intent(attempt));
-          Map<String, String> facts = step.perform(attempt, progress);
-          step.confirm(attempt);
-          attempt.note(JournalEntry.Kind.FACT, step.stage(), facts);
-          return facts;
-        });
+  /** An error of a disk names neither the disk nor what was done: that is said here. */
+  private void run(StageStep step) {
+    Map<String, String> unused =
+        attempt
+            .operation()
+            .translating(
+                "stage "
+                    + step.stage()
+                    + " of the move to the storage "
+                    + MovePlace.words(attempt.request().storage()),
+                () -> stages.run(step.stage(), progress -> perform(step, progress)));
+  }
+
+  private Map<String, String> perform(StageStep step, StageProgress progress)
+      throws IOException, InterruptedException {
+    attempt.note(JournalEntry.Kind.INTENT, step.stage(), step.intent(attempt));
+    Map<String, String> facts = step.perform(attempt, progress);
+    step.confirm(attempt);
+    attempt.note(JournalEntry.Kind.FACT, step.stage(), facts);
+    return facts;
   }
 
   /** Pushed before the stage, as it may do half of its work and fail. */
