@@ -50,6 +50,18 @@ public final class LoopMounter implements WslMounter {
     this(processes, ticker, Tools.ofThisMachine(), RunDirectory.ON_THIS_MACHINE);
   }
 
+  /**
+   * A mounter that shares nothing with those of this machine, for tests that put programs of their
+   * own in the place of the real ones, or disks of the same name beside each other.
+   *
+   * @param path the folders of the programs, as in PATH
+   * @param runDirectory where all that is attached has its place; made when it is not there
+   */
+  public static LoopMounter apart(
+      ProcessRunner processes, Ticker ticker, String path, Path runDirectory) {
+    return new LoopMounter(processes, ticker, Tools.in(path), runDirectory);
+  }
+
   /** A mounter with programs and a run directory of its own. */
   LoopMounter(ProcessRunner processes, Ticker ticker, Tools tools, Path runDirectory) {
     this.ticker = ticker;

@@ -29,10 +29,11 @@ import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.NixStore;
 
 /** What the copy tests share: how to copy, and what a whole copy is. */
-final class CopyBench {
+public final class CopyBench {
   private CopyBench() {}
 
-  static StoreHost host() {
+  /** What copies on this machine. */
+  public static StoreHost host() {
     return new LinuxStoreHost(new ProcessRunner(), Ticker.system());
   }
 
@@ -84,7 +85,7 @@ final class CopyBench {
   }
 
   /** The target holds exactly what the source's rows and state are, down to inodes and times. */
-  static void assertSame(NixStore source, NixStore target) throws IOException {
+  public static void assertSame(NixStore source, NixStore target) throws IOException {
     assertSame(source, target, Set.of());
   }
 

@@ -5,11 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
-import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.SortedMap;
@@ -169,7 +167,7 @@ class FaultTest {
                     whole,
                     target,
                     (session, progress) -> {
-                      fillBut(filler, kilobytes);
+                      LoopFileSystem.fillBut(filler, kilobytes);
                       session.copyPaths(progress);
                       session.copyState(progress);
                     }));
@@ -276,18 +274,5 @@ class FaultTest {
   private void sweepLinks() {
     LoopFileSystem.run(
         "find", source.storeDirectory().resolve(".links").toString(), "-links", "1", "-delete");
-  }
-
-  private static void fillBut(Path filler, int kilobytes) throws IOException {
-    var store = Files.getFileStore(filler.getParent());
-    byte[] block = new byte[4096];
-    Arrays.fill(block, (byte) 7);
-    try (OutputStream out = Files.newOutputStream(filler)) {
-      while (store.getUnallocatedSpace() > kilobytes * 1024L) {
-        out.write(block);
-      }
-    } catch (IOException full) {
-      assertThat(store.getUsableSpace()).isLessThan(1 << 20);
-    }
   }
 }

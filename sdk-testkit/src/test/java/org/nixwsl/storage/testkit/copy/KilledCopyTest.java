@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -56,6 +57,18 @@ class KilledCopyTest {
         Files.newDirectoryStream(target.storeDirectory(), ".migrating-*")) {
       assertThat(left).isEmpty();
     }
+  }
+
+  /** The name by which a file of ours is written before it has its own. */
+  @Test
+  void whatACrashLeftOfAnIdIsGoneAfterTheNextCall() throws IOException {
+    StoreFixture fixture =
+        StoreFixture.create(Files.createDirectory(directory.resolve("source")), 77);
+    NixStore target = NixStore.ofNixDirectory(disk.path().resolve("instance"));
+    copyAndDie(fixture.store(), target, "PROVE");
+    Files.writeString(target.directory().resolve(".nixwsl-tmp-1"), "half an id");
+    CopyBench.copy(fixture.store(), target);
+    CopyBench.assertSame(fixture.store(), target);
   }
 
   private static int copyAndDie(NixStore source, NixStore target, String moment) {

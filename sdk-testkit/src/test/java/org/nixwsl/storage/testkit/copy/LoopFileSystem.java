@@ -1,11 +1,14 @@
 package org.nixwsl.storage.testkit.copy;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import org.nixwsl.storage.core.process.Command;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
@@ -46,7 +49,8 @@ public final class LoopFileSystem implements AutoCloseable {
     return new LoopFileSystem(mountPoint);
   }
 
-  static void assumeRoot() throws IOException {
+  /** Skips the test where it does not run as root. */
+  public static void assumeRoot() throws IOException {
     Object uid = Files.getAttribute(Path.of("/proc/self/task"), "unix:uid");
     assumeTrue(uid.equals(0), "skipped: root is missing");
   }
@@ -56,10 +60,25 @@ public final class LoopFileSystem implements AutoCloseable {
     return mountPoint;
   }
 
-  static String run(String... command) {
+  /** Runs a program that has to succeed; what it printed. */
+  public static String run(String... command) {
     return Operation.quiet(
         String.join(" ", command),
         operation -> new ProcessRunner().runOk(Command.of(command), operation).text());
+  }
+
+  /** Fills a file system by one file, until so much is free, what is root's included. */
+  public static void fillBut(Path filler, int kilobytes) throws IOException {
+    var store = Files.getFileStore(filler.getParent());
+    byte[] block = new byte[4096];
+    Arrays.fill(block, (byte) 7);
+    try (OutputStream out = Files.newOutputStream(filler)) {
+      while (store.getUnallocatedSpace() > kilobytes * 1024L) {
+        out.write(block);
+      }
+    } catch (IOException full) {
+      assertThat(store.getUsableSpace()).isLessThan(1 << 20);
+    }
   }
 
   @Override

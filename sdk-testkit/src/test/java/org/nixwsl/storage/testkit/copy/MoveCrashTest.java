@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import java.io.IOException;
-import java.lang.reflect.Proxy;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -22,21 +21,14 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.nixwsl.storage.NixConfigWriter;
 import org.nixwsl.storage.core.migrate.MigrationEngine;
-import org.nixwsl.storage.core.migrate.stage.Machine;
 import org.nixwsl.storage.core.migrate.stage.SideEffects;
-import org.nixwsl.storage.core.platform.Instances;
-import org.nixwsl.storage.core.platform.Stillness;
-import org.nixwsl.storage.core.platform.Workplace;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.Ticker;
-import org.nixwsl.storage.core.vhdx.VhdxEngine;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.linux.LinuxPlatform;
-import org.nixwsl.storage.linux.tree.LinuxStorageTree;
 import org.nixwsl.storage.migrate.MigrationRequest;
 import org.nixwsl.storage.migrate.MigrationStatus.Phase;
 import org.nixwsl.storage.migrate.RollbackReport;
@@ -126,42 +118,12 @@ class MoveCrashTest {
 
   /** A new process each time: nothing is remembered. */
   private MigrationEngine engine() {
-    ProcessRunner processes = new ProcessRunner();
-    NixConfigWriter noConfig =
-        (NixConfigWriter)
-            Proxy.newProxyInstance(
-                NixConfigWriter.class.getClassLoader(),
-                new Class<?>[] {NixConfigWriter.class},
-                (proxy, method, arguments) -> {
-                  throw new AssertionError("not used");
-                });
-    LinuxPlatform linux = new LinuxPlatform();
-    Workplace here =
-        new Workplace.Here(
-            CopyBench.host(),
-            linux.verifier(processes, Ticker.system()),
-            new LinuxStorageTree(processes),
-            Stillness.none(),
-            noConfig);
-    return new MigrationEngine(
-        distribution ->
-            new Machine(
-                new VhdxEngine(),
-                linux.mounter(processes, Ticker.system()),
-                here,
-                Instances.none(),
-                Ticker.system(),
-                kill),
-        Ticker.system());
+    return LocalEngine.with(
+        new LinuxPlatform().mounter(new ProcessRunner(), Ticker.system()), kill);
   }
 
-  /** All of the store, but for what SQLite leaves beside a database that is read. */
   private SortedMap<String, String> oldStore() throws IOException {
-    SortedMap<String, String> listing =
-        TreeListing.of(
-            source.directory(), name -> !name.matches("var/nix/db/db[.]sqlite-(wal|shm)"));
-    listing.remove("var/nix/db"); // its time
-    return listing;
+    return TreeListing.untouched(source);
   }
 
   private SharedStorage storage() {

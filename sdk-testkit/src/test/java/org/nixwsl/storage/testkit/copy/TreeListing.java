@@ -15,12 +15,13 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Predicate;
 import org.nixwsl.storage.core.io.PathBytes;
+import org.nixwsl.storage.store.NixStore;
 
 /**
  * All that a copy has to keep, name by name: type, mode, owner, time, contents, and which names
  * share an inode. Knows nothing of the code under test.
  */
-final class TreeListing {
+public final class TreeListing {
   private final Path top;
   private final Predicate<String> wanted;
   private final SortedMap<String, String> lines = new TreeMap<>();
@@ -32,10 +33,19 @@ final class TreeListing {
   }
 
   /** Lists a tree; names are relative and escaped. The top itself is not listed. */
-  static SortedMap<String, String> of(Path top, Predicate<String> wanted) throws IOException {
+  public static SortedMap<String, String> of(Path top, Predicate<String> wanted)
+      throws IOException {
     TreeListing listing = new TreeListing(top, wanted);
     listing.add(top);
     return listing.lines;
+  }
+
+  /** All of a store, but for what SQLite leaves beside a database that is read. */
+  public static SortedMap<String, String> untouched(NixStore store) throws IOException {
+    SortedMap<String, String> listing =
+        of(store.directory(), name -> !name.matches("var/nix/db/db[.]sqlite-(wal|shm)"));
+    listing.remove("var/nix/db"); // its time
+    return listing;
   }
 
   private void add(Path file) throws IOException {
