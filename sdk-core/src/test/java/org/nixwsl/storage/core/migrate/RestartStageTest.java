@@ -138,6 +138,49 @@ final class RestartStageTest extends InstanceFixture {
     assertThat(instance.onStorage()).isFalse();
   }
 
+  /**
+   * Nothing runs and nothing is attached; the disk comes by the task at logon, or by the resume.
+   */
+  @Test
+  void aRestartOfWindowsBetweenCommitAndRestartIsTheRestart() throws IOException {
+    for (boolean loggedOn : List.of(false, true)) {
+      RestartStageTest other = new RestartStageTest();
+      other.folder = Files.createDirectory(folder.resolve("loggedOn-" + loggedOn));
+      other.nameTheDisk();
+      other.faults.killAt(changesUntil("write the id", "first-" + loggedOn), true);
+      assertThatThrownBy(other::move).isInstanceOf(FaultPlan.Killed.class);
+      other.faults.killNever();
+      other.instance.running = false;
+      other.instance.boot = Optional.empty();
+      other.machine.mounted = loggedOn;
+      other.instance.calls.clear();
+      other.engine.resume(other.storage(), ONE);
+      assertThat(other.instance.onStorage()).isTrue();
+      assertThat(other.instance.calls).as("one start is enough").doesNotContain("stop");
+      assertThat(other.engine.status(other.storage(), ONE).phase()).isEqualTo(Phase.COMMITTED);
+    }
+  }
+
+  /** Somebody entered the instance before the disk was attached: its hook found no disk. */
+  @Test
+  void anInstanceThatBootedInRescueMeanwhileIsRestartedByTheResume() throws IOException {
+    faults.killAt(changesUntil("write the id"), true);
+    assertThatThrownBy(this::move).isInstanceOf(FaultPlan.Killed.class);
+    faults.killNever();
+    instance.running = false;
+    machine.mounted = false;
+    Operation.quiet(
+        "by hand",
+        operation -> {
+          instance.start(operation);
+          return true;
+        });
+    assertThat(instance.boot.orElseThrow().decision()).isEqualTo(Decision.RESCUE);
+    engine.resume(storage(), ONE);
+    assertThat(instance.onStorage()).isTrue();
+    assertThat(machine.tree.id).isPresent();
+  }
+
   @Test
   void aMoveThatWasKilledWhileItsCommitWasTakenBackIsTakenUpByARunToo() throws IOException {
     instance.rescues = 2;
@@ -161,8 +204,12 @@ final class RestartStageTest extends InstanceFixture {
   }
 
   private int changesUntil(String change) throws IOException {
+    return changesUntil(change, "other");
+  }
+
+  private int changesUntil(String change, String directory) throws IOException {
     RestartStageTest other = new RestartStageTest();
-    other.folder = Files.createDirectory(folder.resolve("other"));
+    other.folder = Files.createDirectory(folder.resolve(directory));
     other.nameTheDisk();
     other.move();
     return other.faults.made().indexOf(change);

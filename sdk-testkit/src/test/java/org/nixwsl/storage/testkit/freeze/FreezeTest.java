@@ -110,6 +110,39 @@ class FreezeTest {
   }
 
   @Test
+  void theTimerOfTheGarbageCollectorDoesNotFireWhileTheStoreIsFrozen() throws Exception {
+    machine.in(
+        """
+        cat >/run/systemd/system/nix-gc.service <<'UNIT'
+        [Service]
+        Type=oneshot
+        ExecStart=/bin/sh -c 'echo fired >/run/fired'
+        UNIT
+        cat >/run/systemd/system/nix-gc.timer <<'UNIT'
+        [Timer]
+        OnActiveSec=1
+        OnUnitInactiveSec=1
+        AccuracySec=100ms
+        UNIT
+        systemctl daemon-reload
+        systemctl start nix-gc.timer
+        """);
+    assertThat(machine.comes("fired\n", "cat /run/fired")).as("before").isTrue();
+    Frozen frozen = freeze(caller, brief());
+    machine.in("rm -f /run/fired");
+    assertThat(machine.run("systemctl start nix-gc.timer").getExitCode()).isNotZero();
+    machine.in("sleep 2.5; test ! -e /run/fired");
+    thaw(caller, frozen.token());
+    assertThat(machine.comes("fired\n", "cat /run/fired")).as("after the thaw").isTrue();
+    machine.in(
+        """
+        systemctl stop nix-gc.timer
+        rm /run/systemd/system/nix-gc.* /run/fired
+        systemctl daemon-reload
+        """);
+  }
+
+  @Test
   void aProcessWithMountsOfItsOwnSeesTheFreezeOrIsNamed() throws Exception {
     machine.in(
         """

@@ -46,6 +46,11 @@ public final class BehindWsl {
 
   /** Moves. It remembers nothing but what is in files. */
   public MigrationEngine engine() {
+    return engine(SideEffects.direct());
+  }
+
+  /** The same, with changes that go through a test's hands. */
+  MigrationEngine engine(SideEffects effects) {
     WslMounter mounter = mounter();
     NixConfigWriter config =
         new NixConfigEngine(processes, ticker, name -> windows.instanceShell(name, processes));
@@ -57,7 +62,7 @@ public final class BehindWsl {
                 windows.workplace(distribution, config, processes, ticker),
                 windows.instances(processes, ticker),
                 ticker,
-                SideEffects.direct()),
+                effects),
         ticker);
   }
 }

@@ -19,7 +19,10 @@ import org.nixwsl.storage.store.NixStore;
 final class KilledMove {
   private KilledMove() {}
 
-  /** Takes the file of the disk, the instance and the stage. */
+  /**
+   * Takes the file of the disk, the instance, the stage, and perhaps a script that is run in the
+   * instance before the end.
+   */
   public static void main(String[] args) {
     Stage last = Stage.valueOf(args[2]);
     RunOptions options =
@@ -28,7 +31,11 @@ final class KilledMove {
                 StorageEvent.StageStarted.class,
                 event -> {
                   if (event.stage() == last) {
-                    kill();
+                    if (args.length > 3) {
+                      String wsl = System.getenv("NIXWSL_WSL");
+                      run(wsl, "-d", args[1], "--exec", "/bin/sh", "-c", args[3]);
+                    }
+                    run("kill", "-9", Long.toString(ProcessHandle.current().pid()));
                   }
                 })
             .build();
@@ -45,13 +52,7 @@ final class KilledMove {
         .createDisk(DiskSpec.ofSize(ByteSize.mebibytes(512)));
   }
 
-  private static void kill() {
-    Operation.quiet(
-        "kill this process",
-        operation ->
-            new ProcessRunner()
-                .run(
-                    Command.of("kill", "-9", Long.toString(ProcessHandle.current().pid())),
-                    operation));
+  private static void run(String... command) {
+    Operation.quiet("test", operation -> new ProcessRunner().runOk(Command.of(command), operation));
   }
 }
