@@ -38,17 +38,46 @@ public final class GuestLauncher {
 
   private static final int CHUNK = 1 << 16;
 
+  /** Not recursive, so that what is mounted below the root directory is not in it. */
+  private static final String VIEW =
+      "unshare --mount --propagation private sh -c 'mount --bind / \"$1\" && shift && exec \"$@\"'"
+          + " view "
+          + GuestLauncher.BENEATH
+          + " ";
+
+  /**
+   * Where a guest that looks beneath the mounts of its place has the root directory. It is made for
+   * all and is empty for all but that guest.
+   */
+  static final String BENEATH = "/run/nixwsl/root-disk";
+
   private final Shell shell;
   private final GuestProgram program;
   private final GuestJava java;
   private final Ticker ticker;
+  private final boolean beneath;
 
   /** A launcher for one place, of a program on this side and the Java of that one. */
   public GuestLauncher(Shell shell, GuestProgram program, GuestJava java, Ticker ticker) {
+    this(shell, program, java, ticker, false);
+  }
+
+  private GuestLauncher(
+      Shell shell, GuestProgram program, GuestJava java, Ticker ticker, boolean beneath) {
     this.shell = shell;
     this.program = program;
     this.java = java;
     this.ticker = ticker;
+    this.beneath = beneath;
+  }
+
+  /**
+   * A launcher of guests that have the root directory alone, without what is mounted below it, at
+   * {@link #BENEATH}. A mount namespace of their own has it, which goes with them, however they
+   * end; until then it keeps all that was mounted when they were started.
+   */
+  GuestLauncher beneath() {
+    return new GuestLauncher(shell, program, java, ticker, true);
   }
 
   /**
@@ -152,7 +181,7 @@ public final class GuestLauncher {
    * bytes of bytecode by default) at 100 saves about a second on two cores, see
    * docs/performance.md.
    */
-  private static String script(Optional<String> java, int size, String sha256) {
+  private String script(Optional<String> java, int size, String sha256) {
     String wanted = java.map(ShText::quoted).orElse("$(command -v java || true)");
     return String.join(
         "\n",
@@ -173,7 +202,8 @@ public final class GuestLauncher {
         "if ! printf '%s  %s\\n' " + sha256 + " \"$dir/guest.jar\" | sha256sum -c --status; then",
         "  echo 'the guest program was damaged on its way' >&2; exit 1",
         "fi",
-        "\"$java\" -XX:+UseSerialGC -XX:FreqInlineSize=100 -Xshare:auto -Xlog:disable -Xlog:all=warning:stderr"
+        (beneath ? "mkdir -p " + BENEATH + "\n" + VIEW : "")
+            + "\"$java\" -XX:+UseSerialGC -XX:FreqInlineSize=100 -Xshare:auto -Xlog:disable -Xlog:all=warning:stderr"
             + " -Dslf4j.internal.verbosity=ERROR -Djava.io.tmpdir=\"$dir\" -jar \"$dir/guest.jar\"",
         "");
   }

@@ -50,6 +50,7 @@ public record GuestParts(
             (name, fields, op) -> FreezeWire.answer(name, fields, freezer, op),
             (name, fields, op) -> StillnessWire.answer(name, fields, stillness, op),
             (name, fields, op) -> TreeWire.answer(name, fields, tree, op),
+            (name, fields, op) -> MergeWire.answer(name, fields, host, op),
             (name, fields, op) -> ModuleWire.answer(name, fields, config, op));
     for (Family family : families) {
       Optional<Map<String, Object>> answer = family.answer(call, arguments, operation);

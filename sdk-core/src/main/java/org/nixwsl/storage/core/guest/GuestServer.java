@@ -29,6 +29,7 @@ import org.nixwsl.storage.event.CancellationToken;
 import org.nixwsl.storage.event.StorageEvent;
 import org.nixwsl.storage.migrate.Stage;
 import org.nixwsl.storage.store.CopyReport;
+import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.StoreFinding;
 import org.nixwsl.storage.store.VerifyReport;
 import org.slf4j.Logger;
@@ -226,7 +227,8 @@ public final class GuestServer {
                 return GuestWire.problems(problems);
               });
       case "verify" -> verify(call, lines);
-      case "begin" -> copy(call, lines);
+      case "begin" -> copy(call, lines, parts.host()::begin);
+      case "beginMerge" -> copy(call, lines, parts.host()::beginMerge);
       default ->
           alone(call, lines, operation -> parts.answer(call.name(), call.arguments(), operation));
     }
@@ -260,8 +262,16 @@ public final class GuestServer {
         });
   }
 
+  /** How a copy is begun. */
+  @FunctionalInterface
+  private interface Beginning {
+    CopySession begin(CopyRequest request, Operation operation)
+        throws IOException, InterruptedException;
+  }
+
   /** All steps of a copy are one operation, as its session holds on to it. */
-  private void copy(Call begin, GuestLines lines) throws IOException, InterruptedException {
+  private void copy(Call begin, GuestLines lines, Beginning beginning)
+      throws IOException, InterruptedException {
     begun(begin);
     long[] step = {begin.id()};
     boolean[] answered = {false};
@@ -273,7 +283,7 @@ public final class GuestServer {
           Map.of(),
           operation -> {
             try (CopySession session =
-                parts.host().begin(GuestWire.copyRequest(begin.arguments()), operation)) {
+                beginning.begin(GuestWire.copyRequest(begin.arguments()), operation)) {
               answered[0] = true;
               result(begin.id(), lines, object());
               Call call = next();

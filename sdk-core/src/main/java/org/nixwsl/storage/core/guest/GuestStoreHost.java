@@ -43,8 +43,40 @@ final class GuestStoreHost implements StoreHost {
   @Override
   public CopySession begin(CopyRequest request, Operation operation)
       throws IOException, InterruptedException {
+    return session("begin", request, operation);
+  }
+
+  @Override
+  public CopySession beginMerge(CopyRequest request, Operation operation)
+      throws IOException, InterruptedException {
+    return session("beginMerge", request, operation);
+  }
+
+  private CopySession session(String begin, CopyRequest request, Operation operation)
+      throws IOException, InterruptedException {
     return new Session(
-        place, place.beginCopy(GuestWire.copyRequest(request), operation), operation);
+        place, place.beginCopy(begin, GuestWire.copyRequest(request), operation), operation);
+  }
+
+  @Override
+  public Measure lacking(NixStore store, NixStore other, Operation operation)
+      throws IOException, InterruptedException {
+    Map<String, Object> arguments =
+        GuestWire.object("store", GuestWire.store(store), "other", GuestWire.store(other));
+    return GuestWire.measure(place.repeatable(MergeWire.LACKING, arguments, operation));
+  }
+
+  @Override
+  public List<Problem> mergeRefusals(CopyRequest request, Operation operation)
+      throws IOException, InterruptedException {
+    return GuestWire.problems(
+        place.repeatable(MergeWire.REFUSALS, GuestWire.copyRequest(request), operation));
+  }
+
+  @Override
+  public void dropMerge(NixStore target, Operation operation)
+      throws IOException, InterruptedException {
+    place.repeatable(MergeWire.DROP, GuestWire.store(target), operation);
   }
 
   private static final class Session implements CopySession {

@@ -1,9 +1,11 @@
 package org.nixwsl.storage.core.guest;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.NixConfigWriter;
 import org.nixwsl.storage.StoreVerifier;
@@ -31,6 +33,7 @@ public final class GuestWorkplace implements Workplace {
   private static final Logger LOG = LoggerFactory.getLogger(GuestWorkplace.class);
 
   private final Operation.Body<List<Operation.Body<GuestClient>>> places;
+  private final Optional<GuestWorkplace> beneath;
   private final StoreHost host = new GuestStoreHost(this);
   private final StorageTree tree = new GuestTree(this);
   private final Stillness stillness = new GuestStillness(this);
@@ -42,9 +45,11 @@ public final class GuestWorkplace implements Workplace {
 
   GuestWorkplace(
       Operation.Body<List<Operation.Body<GuestClient>>> places,
+      Optional<GuestWorkplace> beneath,
       NixConfigWriter here,
       Ticker ticker) {
     this.places = places;
+    this.beneath = beneath;
     this.verifier = new GuestVerifier(this, ticker);
     this.config = new GuestConfigWriter(this, here, ticker);
   }
@@ -55,7 +60,14 @@ public final class GuestWorkplace implements Workplace {
    * @param here for what is the same everywhere, such as the text of the module
    */
   public static GuestWorkplace of(GuestLauncher launcher, NixConfigWriter here, Ticker ticker) {
-    return ofFirst(operation -> List.of(launcher), here, ticker);
+    GuestLauncher below = launcher.beneath();
+    return new GuestWorkplace(
+        operation -> List.of(launcher::launch),
+        Optional.of(
+            new GuestWorkplace(
+                operation -> List.of(below::launch), Optional.empty(), here, ticker)),
+        here,
+        ticker);
   }
 
   /**
@@ -72,6 +84,7 @@ public final class GuestWorkplace implements Workplace {
           places.run(operation).forEach(launcher -> all.add(launcher::launch));
           return all;
         },
+        Optional.empty(),
         here,
         ticker);
   }
@@ -101,6 +114,14 @@ public final class GuestWorkplace implements Workplace {
     return config;
   }
 
+  /** By a guest of its own, which is started by the first call. */
+  @Override
+  public Optional<Beneath> beneath() {
+    return beneath.map(
+        below ->
+            new Beneath(below.host(), below.tree(), Path.of(GuestLauncher.BENEATH), below::close));
+  }
+
   /** Has something done by the guest, once. */
   Map<String, Object> call(
       String name, Map<String, Object> arguments, Listener listener, Operation operation)
@@ -126,11 +147,11 @@ public final class GuestWorkplace implements Workplace {
     }
   }
 
-  /** Begins a copy. Until it is closed no other guest is started. */
-  GuestClient beginCopy(Map<String, Object> request, Operation operation)
+  /** Begins a copy, by this call. Until it is closed no other guest is started. */
+  GuestClient beginCopy(String call, Map<String, Object> request, Operation operation)
       throws IOException, InterruptedException {
     GuestClient used = connected(operation);
-    used.call("begin", request, Listener.none(), operation);
+    used.call(call, request, Listener.none(), operation);
     copying = true;
     return used;
   }
@@ -184,9 +205,10 @@ public final class GuestWorkplace implements Workplace {
     throw first == null ? new IllegalStateException("no place to work in") : first;
   }
 
-  /** Ends the guest. A freeze that it began and that was not kept thaws itself. */
+  /** Ends its guests. A freeze that it began and that was not kept thaws itself. */
   @Override
   public void close() {
+    beneath.ifPresent(GuestWorkplace::close);
     GuestClient running = guest;
     guest = null;
     if (running != null) {

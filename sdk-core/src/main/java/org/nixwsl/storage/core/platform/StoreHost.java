@@ -39,6 +39,43 @@ public interface StoreHost {
       throws IOException, InterruptedException;
 
   /**
+   * Measures what a store has that another one lacks, or has with another hash by the two
+   * databases: what {@link #beginMerge} would bring there, at most.
+   *
+   * @throws org.nixwsl.storage.error.EnvironmentException as {@link #measure}, of either store
+   */
+  Measure lacking(NixStore store, NixStore other, Operation operation)
+      throws IOException, InterruptedException;
+
+  /**
+   * Every reason why {@link #beginMerge} cannot begin, as far as it can be seen without changing
+   * anything: the target is no store, has no room, is in use.
+   */
+  List<Problem> mergeRefusals(CopyRequest request, Operation operation)
+      throws IOException, InterruptedException;
+
+  /**
+   * Begins a copy into a store that nobody has open, and that stays a store at each moment,
+   * whenever the copy is killed. It ends with all that the source has, proven as after any copy,
+   * and with the source's profiles; store paths and roots that only the target has stay. {@link
+   * CopySession#copyState} puts the new database in the place of the old one, in one step. The
+   * report counts what was brought there, also by calls before that were cut short. {@link
+   * CopySession#finish} ends it.
+   *
+   * @param request source, target and threads; the rest of it is not looked at
+   * @throws org.nixwsl.storage.error.StorageSdkException the first of {@link #mergeRefusals}
+   */
+  CopySession beginMerge(CopyRequest request, Operation operation)
+      throws IOException, InterruptedException;
+
+  /**
+   * Removes what a copy of {@link #beginMerge} left that will not be gone on with: store paths that
+   * the database of the target does not know, and what made it resumable. Does nothing where none
+   * was begun.
+   */
+  void dropMerge(NixStore target, Operation operation) throws IOException, InterruptedException;
+
+  /**
    * What a store is made of.
    *
    * @param paths rows in the database

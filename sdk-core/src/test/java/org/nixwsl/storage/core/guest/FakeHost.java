@@ -70,6 +70,31 @@ final class FakeHost implements StoreHost, StoreVerifier, StoreHost.CopySession 
   }
 
   @Override
+  public CopySession beginMerge(CopyRequest request, Operation operation) {
+    this.operation = operation;
+    steps.add("beginMerge");
+    asked = request;
+    return this;
+  }
+
+  @Override
+  public Measure lacking(NixStore store, NixStore other, Operation operation) {
+    steps.add("lacking " + store.directory() + " " + other.directory());
+    return measure;
+  }
+
+  @Override
+  public List<Problem> mergeRefusals(CopyRequest request, Operation operation) {
+    asked = request;
+    return problems;
+  }
+
+  @Override
+  public void dropMerge(NixStore target, Operation operation) {
+    steps.add("dropMerge " + target.directory());
+  }
+
+  @Override
   public VerifyReport verify(VerifyRequest request, RunOptions options) {
     verifyRequest = request;
     return Objects.requireNonNull(verified);

@@ -35,6 +35,7 @@ import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.platform.StorageTree.Directory;
 import org.nixwsl.storage.core.platform.StorageTree.Facts;
 import org.nixwsl.storage.core.platform.StoreHost.CopySession;
+import org.nixwsl.storage.core.platform.StoreHost.Measure;
 import org.nixwsl.storage.core.platform.Workplace;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.Ticker;
@@ -60,6 +61,7 @@ class GuestWorkplaceTest {
   private static final Path ODD = PathBytes.fromPrintable("/mnt/wsl/%FFx y%0A");
 
   private static final NixStore STORE = new NixStore(PathBytes.fromPrintable("/%C0nix"));
+  private static final NixStore OTHER = NixStore.ofRoot(Path.of("/other"));
   private static final MountedStorage STORAGE =
       new MountedStorage(ODD, "/dev/sdx", Optional.of(ID), "ext4");
   private static final MountedStorage WITHOUT_UUID =
@@ -91,7 +93,8 @@ class GuestWorkplaceTest {
   private final List<Pipes> guests = new ArrayList<>();
   private final List<Thread> servers = new ArrayList<>();
   private final GuestWorkplace place =
-      new GuestWorkplace(op -> List.of(this::guest), parts.config(), Ticker.system());
+      new GuestWorkplace(
+          op -> List.of(this::guest), Optional.empty(), parts.config(), Ticker.system());
 
   @AfterEach
   void closeAll() throws Exception {
@@ -313,12 +316,65 @@ class GuestWorkplaceTest {
   }
 
   @Test
+  void aCopyIntoAStoreThatStaysAndWhatIsAskedBeforeGoToTheGuest() throws Exception {
+    host.measure = new Measure(1, 2, 3, 4);
+    host.problems = List.of(Problem.of(ErrorCode.NO_SPACE, "Full.", "Make room."));
+    Operation.quiet(
+        "test",
+        op -> {
+          assertThat(place.host().lacking(STORE, OTHER, op)).isEqualTo(host.measure);
+          assertThat(place.host().mergeRefusals(copy(), op)).isEqualTo(host.problems);
+          place.host().dropMerge(OTHER, op);
+          try (CopySession session = place.host().beginMerge(copy(), op)) {
+            session.finish();
+          }
+          return true;
+        });
+    assertThat(host.asked).isEqualTo(copy());
+    assertThat(host.steps)
+        .containsExactly(
+            "lacking " + STORE.directory() + " " + OTHER.directory(),
+            "dropMerge " + OTHER.directory(),
+            "beginMerge",
+            "finish",
+            "close");
+    assertThat(guests).hasSize(1);
+  }
+
+  /** It keeps what is mounted: who goes on with that ends it before. */
+  @Test
+  void whatIsBeneathIsSeenByAGuestOfItsOwnThatEndsWhenItIsClosed() throws Exception {
+    answers.with("there", true);
+    GuestWorkplace below =
+        new GuestWorkplace(
+            op -> List.of(this::guest), Optional.empty(), parts.config(), Ticker.system());
+    try (GuestWorkplace above =
+        new GuestWorkplace(
+            op -> List.of(this::guest), Optional.of(below), parts.config(), Ticker.system())) {
+      assertThat(above.tree().there(ODD)).isTrue();
+      assertThat(guests).hasSize(1);
+      answers.with("there", false);
+      try (Workplace.Beneath view = above.beneath().orElseThrow()) {
+        assertThat(guests).as("it is started when it is needed").hasSize(1);
+        assertThat(view.tree().there(view.store(NixStore.ofRoot(Path.of("/"))).database()))
+            .isFalse();
+        assertThat(answers.asked.get(1)).contains("/run/nixwsl/root-disk/nix/var/nix/db/db.sqlite");
+        assertThat(guests).hasSize(2);
+      }
+      servers.get(1).join(TimeUnit.SECONDS.toMillis(20));
+      assertThat(servers.get(1).isAlive()).isFalse();
+      assertThat(servers.get(0).isAlive()).isTrue();
+    }
+  }
+
+  @Test
   void thePlaceIsTheFirstThatHasWhatAGuestNeeds() throws Exception {
     answers.with("there", true);
     List<String> tried = new ArrayList<>();
     GuestWorkplace first =
         new GuestWorkplace(
             op -> List.of(no("a", tried), this::guest, no("c", tried)),
+            Optional.empty(),
             parts.config(),
             Ticker.system());
     try (first) {
@@ -327,7 +383,10 @@ class GuestWorkplaceTest {
     assertThat(tried).containsExactly("a");
     try (GuestWorkplace none =
         new GuestWorkplace(
-            op -> List.of(no("a", tried), no("b", tried)), parts.config(), Ticker.system())) {
+            op -> List.of(no("a", tried), no("b", tried)),
+            Optional.empty(),
+            parts.config(),
+            Ticker.system())) {
       assertThatThrownBy(() -> none.tree().there(ODD)).hasMessageContaining("none in a");
     }
   }

@@ -1,5 +1,7 @@
 package org.nixwsl.storage.core.migrate;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.io.IOException;
 import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Files;
@@ -68,6 +70,14 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
   boolean unmountFails;
   boolean fileGoesAway;
   boolean hasTasks;
+
+  /** What the store that was moved holds, by the fingerprint that it would have. */
+  String oldStore = "source";
+
+  boolean merging;
+  boolean changesWhileMerging;
+  final List<Problem> mergeRefusals = new ArrayList<>();
+  final List<StoreFinding> mergeFindings = new ArrayList<>();
   int failAt = -1;
   int cancelAt = -1;
 
@@ -258,6 +268,88 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
     change("begin " + (request.update() ? "update " : "") + request.target().directory());
     tree.directory = StorageTree.Directory.UNFINISHED;
     return new Session();
+  }
+
+  @Override
+  public Measure lacking(NixStore store, NixStore other, Operation operation) {
+    boolean lacks = !oldStore.equals(tree.targetFingerprint);
+    return new Measure(lacks ? 3 : 0, lacks ? 30 : 0, 1, 1);
+  }
+
+  @Override
+  public List<Problem> mergeRefusals(CopyRequest request, Operation operation) {
+    return mergeRefusals;
+  }
+
+  @Override
+  public CopySession beginMerge(CopyRequest request, Operation operation) {
+    change("begin merge into " + request.target().directory());
+    merging = true;
+    return new Merge();
+  }
+
+  @Override
+  public void dropMerge(NixStore target, Operation operation) {
+    change("drop merge");
+    merging = false;
+  }
+
+  /** Brings the old store to what is on the storage. */
+  private final class Merge implements CopySession {
+    private boolean copied;
+    private long paths;
+
+    @Override
+    public void copyPaths(StageProgress progress) {
+      change("merge paths");
+      copied = true;
+      paths = oldStore.equals(tree.targetFingerprint) ? 0 : 3;
+    }
+
+    @Override
+    public void copyState(StageProgress progress) {
+      assertThat(copied).isTrue();
+      change("merge state");
+      oldStore = tree.targetFingerprint;
+    }
+
+    @Override
+    public void prove(StageProgress progress) {
+      change("merge proof");
+      if (changesWhileMerging) {
+        tree.targetFingerprint += "+";
+      }
+    }
+
+    @Override
+    public void finish() {
+      change("merge end");
+      merging = false;
+    }
+
+    @Override
+    public void commit(UUID storageId) {
+      throw new AssertionError("a merge is not committed");
+    }
+
+    @Override
+    public CopyReport report() {
+      return new CopyReport(
+          paths,
+          9,
+          9,
+          ByteSize.ofBytes(10 * paths),
+          Duration.ZERO,
+          Duration.ZERO,
+          mergeFindings,
+          List.of(),
+          List.of());
+    }
+
+    @Override
+    public void close() {
+      changes.add("close merge");
+    }
   }
 
   private final class Session implements CopySession {

@@ -9,9 +9,11 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListSet;
+import java.util.stream.Stream;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.nar.NarHash;
 import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.linux.store.StoreContents;
 import org.nixwsl.storage.linux.store.StoreRow;
 import org.nixwsl.storage.store.StoreFinding;
 import org.nixwsl.storage.store.Verdict;
@@ -20,6 +22,7 @@ import org.nixwsl.storage.store.Verdict;
 final class CopyLedger {
   private final Map<String, CopiedPath> copied = new ConcurrentHashMap<>();
   private final Map<String, NarHash> extraLinks = new ConcurrentHashMap<>();
+  private final Set<String> standing = ConcurrentHashMap.newKeySet();
   private final Set<String> readBack = ConcurrentHashMap.newKeySet();
   private final Map<String, StoreFinding> findings = new ConcurrentHashMap<>();
   private final Set<String> leftOut = new ConcurrentSkipListSet<>();
@@ -27,8 +30,13 @@ final class CopyLedger {
   private final Operation operation;
   private volatile Optional<State> state = Optional.empty();
 
-  /** See {@link #state(CopiedPath, Set)}. */
-  record State(CopiedPath database, Set<String> profilesAndRoots) {}
+  /** See {@link #state(Map, Set)}. */
+  record State(Map<Path, CopiedPath> database, Set<String> profilesAndRoots) {
+    /** The sum of the NAR sizes. */
+    long narBytes() {
+      return database.values().stream().mapToLong(CopiedPath::narBytes).sum();
+    }
+  }
 
   CopyLedger(Operation operation) {
     this.operation = operation;
@@ -39,8 +47,24 @@ final class CopyLedger {
     copied.put(name, path);
   }
 
+  /**
+   * A store path was in the target before, and came back from the device as the source has it: it
+   * is not counted in what was copied.
+   */
+  void standing(String name, CopiedPath path) {
+    standing.add(name);
+    copied.put(name, path);
+    readBack.add(name);
+  }
+
+  /** Whether {@link #standing} was told of it. */
+  boolean isStanding(String name) {
+    return standing.contains(name);
+  }
+
   /** A store path is no longer in the target. */
   void removed(String name) {
+    standing.remove(name);
     copied.remove(name);
     readBack.remove(name);
     findings.remove(StoreRow.LOGICAL_PREFIX + name);
@@ -64,6 +88,12 @@ final class CopyLedger {
   /** What {@link #extraLink} was told; a view. */
   Map<String, NarHash> extraLinks() {
     return Collections.unmodifiableMap(extraLinks);
+  }
+
+  /** What limits a reading of the source's database, and rows that name no store path. */
+  void notesOf(StoreContents contents) {
+    contents.notes().forEach(this::note);
+    contents.badRows().forEach(bad -> badRow(bad.path(), bad.problem()));
   }
 
   /** A store path or an entry of {@code .links} came back from the device as it was written. */
@@ -92,11 +122,11 @@ final class CopyLedger {
   /**
    * The state is in the target, complete.
    *
-   * @param database what was written as the directory of the database
+   * @param database what was written as the database: trees by their places below {@code var/nix}
    * @param profilesAndRoots what {@link StateCopier#profilesAndRoots} gives of the source
    */
-  void state(CopiedPath database, Set<String> profilesAndRoots) {
-    state = Optional.of(new State(database, Set.copyOf(profilesAndRoots)));
+  void state(Map<Path, CopiedPath> database, Set<String> profilesAndRoots) {
+    state = Optional.of(new State(Map.copyOf(database), Set.copyOf(profilesAndRoots)));
   }
 
   /** What {@link #state} was told last; empty before. */
@@ -109,12 +139,7 @@ final class CopyLedger {
     add(new StoreFinding(StoreRow.LOGICAL_PREFIX + name, verdict, detail));
   }
 
-  /**
-   * A row of the database names no store path.
-   *
-   * @param path what stands there, escaped as in a finding
-   */
-  void badRow(String path, String problem) {
+  private void badRow(String path, String problem) {
     add(new StoreFinding(path, Verdict.DB, problem));
   }
 
@@ -138,15 +163,15 @@ final class CopyLedger {
     notes.add(note);
   }
 
-  /** Store paths that are in the target with the hash that the database gives. */
+  /** Store paths that were copied and have the hash that the database gives. */
   long verifiedPaths() {
-    return copied.keySet().stream().filter(this::sound).count();
+    return copied.keySet().stream().filter(this::copiedSound).count();
   }
 
   /** The sum of the NAR sizes of {@link #verifiedPaths}. */
   long verifiedBytes() {
     return copied.entrySet().stream()
-        .filter(e -> sound(e.getKey()))
+        .filter(e -> copiedSound(e.getKey()))
         .mapToLong(e -> e.getValue().narBytes())
         .sum();
   }
@@ -156,14 +181,20 @@ final class CopyLedger {
     return copied.values().stream().mapToLong(CopiedPath::narBytes).sum();
   }
 
-  /** Names that are not directories, of all store paths in the target. */
+  /** Names that are not directories, of all store paths that were copied. */
   long names() {
-    return copied.values().stream().mapToLong(CopiedPath::names).sum();
+    return counted().mapToLong(CopiedPath::names).sum();
   }
 
-  /** Files and symlinks in the target's store directory, each inode once. */
+  /** Files and symlinks that came into the target's store directory, each inode once. */
   long inodes() {
-    return extraLinks.size() + copied.values().stream().mapToLong(CopiedPath::inodes).sum();
+    return extraLinks.size() + counted().mapToLong(CopiedPath::inodes).sum();
+  }
+
+  private Stream<CopiedPath> counted() {
+    return copied.entrySet().stream()
+        .filter(path -> !standing.contains(path.getKey()))
+        .map(Map.Entry::getValue);
   }
 
   /** In the order of the paths. */
@@ -179,7 +210,10 @@ final class CopyLedger {
     return List.copyOf(notes);
   }
 
-  private boolean sound(String name) {
+  private boolean copiedSound(String name) {
+    if (standing.contains(name)) {
+      return false;
+    }
     StoreFinding finding = findings.get(StoreRow.LOGICAL_PREFIX + name);
     return finding == null || !finding.verdict().damage();
   }

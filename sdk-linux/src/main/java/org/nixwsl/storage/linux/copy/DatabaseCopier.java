@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -12,7 +11,10 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.core.io.DurableFiles;
 import org.nixwsl.storage.core.io.PathBytes;
@@ -23,6 +25,7 @@ import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.linux.copy.destination.TreeRemoval;
 import org.nixwsl.storage.linux.copy.tree.NodeMaker;
+import org.nixwsl.storage.linux.store.DirectoryEntries;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.StoreContents;
 import org.nixwsl.storage.linux.store.StoreDatabase;
@@ -32,8 +35,6 @@ import org.nixwsl.storage.linux.store.UnreadableException;
 import org.nixwsl.storage.store.NixStore;
 import org.sqlite.ProgressHandler;
 import org.sqlite.SQLiteConfig;
-import org.sqlite.SQLiteConnection;
-import org.sqlite.core.DB;
 
 /**
  * Copies the database by SQLite's backup, which sees what is only in the write-ahead log. The copy
@@ -41,11 +42,6 @@ import org.sqlite.core.DB;
  * one moment to the next.
  */
 final class DatabaseCopier {
-  private static final int BUSY_MILLIS = 5000;
-  private static final int BACKUP_SLEEP_MILLIS = 50;
-  private static final int BACKUP_RETRIES = 100;
-  private static final int ALL_PAGES = -1;
-  private static final int ATTEMPTS = 5;
 
   /** Instructions of SQLite's machine, far below a millisecond. */
   private static final int STEPS_BETWEEN_LOOKS = 1000;
@@ -96,28 +92,71 @@ final class DatabaseCopier {
       Path from = directory(source).resolve(name);
       if (Files.exists(from, LinkOption.NOFOLLOW_LINKS)) {
         if (!FileFacts.of(from).regular()) {
-          throw broken(name + " beside it is not a file", null);
+          throw broken(source, name + " beside it is not a file", null);
         }
         Files.copy(from, directory.resolve(name), LinkOption.NOFOLLOW_LINKS);
         finishLike(from, directory.resolve(name));
       }
     }
     try {
-      backUp();
+      DatabaseBackup.of(source, staged.database());
       check();
     } catch (SQLException e) {
       operation.checkCancelled();
-      throw broken(String.valueOf(e.getMessage()), e);
+      throw broken(source, String.valueOf(e.getMessage()), e);
     }
     finishLike(source.database(), staged.database());
     return StoreDatabase.of(staged).read(operation);
   }
 
+  /**
+   * Adds to the staged copy what the target's database has of paths that the source has not. Nobody
+   * has the target open meanwhile.
+   */
+  void mergeTarget() throws IOException {
+    Path older = staged.directory().resolve("older.sqlite");
+    try {
+      Files.deleteIfExists(older);
+      DatabaseBackup.of(target, older);
+      DatabaseMerge.add(staged.database(), older).forEach(ledger::note);
+      check();
+    } catch (SQLException e) {
+      operation.checkCancelled();
+      throw broken(target, String.valueOf(e.getMessage()), e);
+    }
+    // SQLite leaves none behind; one that is there would hold what the file lacks.
+    for (String suffix : COMPANIONS) {
+      if (Files.exists(beside(staged, suffix), LinkOption.NOFOLLOW_LINKS)) {
+        throw broken(target, "the merged database was not closed", null);
+      }
+    }
+    finishLike(source.database(), staged.database());
+  }
+
   /** The directory of the database as it was written, by its bytes. */
   CopiedPath written() throws IOException {
+    return hashed(directory(staged));
+  }
+
+  /** The files of the database as they were written, by their names. */
+  Map<String, CopiedPath> writtenFiles() throws IOException {
+    Map<String, CopiedPath> files = new TreeMap<>();
+    for (Path file : stagedFiles()) {
+      files.put(file.getFileName().toString(), hashed(file));
+    }
+    return files;
+  }
+
+  /** The files that {@link #place} and {@link #replace} put into the target. */
+  List<Path> stagedFiles() throws IOException {
+    List<Path> files = new ArrayList<>();
+    DirectoryEntries.each(directory(staged), files::add);
+    return files;
+  }
+
+  private CopiedPath hashed(Path tree) throws IOException {
     try {
-      TreeWalker.Walk walk =
-          new TreeWalker().walk(directory(staged), TreeSink.none(), operation, bytes -> {});
+      TreeWalker.Walk walk = new TreeWalker().walk(tree, TreeSink.none(), operation, bytes -> {});
       return new CopiedPath(walk.hash().orElseThrow(), walk.narSize(), walk.files(), walk.files());
     } catch (UnreadableException e) {
       throw new IOException(e.getMessage(), e);
@@ -126,56 +165,82 @@ final class DatabaseCopier {
 
   /** Moves the staged copy into the target, durably; the database itself last. */
   void place() throws IOException {
-    for (String suffix : COMPANIONS) {
-      Path stale = target.database().resolveSibling(target.database().getFileName() + suffix);
-      Files.deleteIfExists(stale);
-    }
-    for (String name : SCHEMA_FILES) {
-      Path from = directory(staged).resolve(name);
-      if (Files.exists(from, LinkOption.NOFOLLOW_LINKS)) {
-        move(from, directory(target).resolve(name));
-      }
-    }
+    removeCompanions();
+    placeSchema();
     DurableFiles.forceDirectory(directory(target));
     move(staged.database(), target.database());
     DurableFiles.forceDirectory(directory(target));
     TreeRemoval.remove(staged.directory());
   }
 
-  private void backUp() throws SQLException, IOException {
-    for (int attempt = 1; ; attempt++) {
-      FileFacts before = FileFacts.of(source.database());
-      boolean hasLog = exists("-wal") || exists("-journal");
-      // Without a log the file holds everything; opened as immutable it gets no files beside it.
-      backUp(hasLog ? "mode=ro" : "mode=ro&immutable=1");
-      boolean stoodStill = !exists("-wal") && FileFacts.of(source.database()).equals(before);
-      if (hasLog || stoodStill) {
-        return;
+  /**
+   * Puts the staged copy in the place of the target's database, durably, in one step: the target is
+   * a store before and after. Nobody has the target open meanwhile.
+   */
+  void replace() throws IOException {
+    try {
+      settleTarget();
+    } catch (SQLException e) {
+      operation.checkCancelled();
+      throw broken(target, String.valueOf(e.getMessage()), e);
+    }
+    removeCompanions();
+    DurableFiles.forceDirectory(directory(target));
+    move(staged.database(), target.database());
+    DurableFiles.forceDirectory(directory(target));
+    // They say what the database has, so that they may not come before it.
+    placeSchema();
+    DurableFiles.forceDirectory(directory(target));
+    TreeRemoval.remove(staged.directory());
+  }
+
+  /** Brings into the file what is only in its log: the log goes before the file does. */
+  private void settleTarget() throws SQLException, IOException {
+    if (!hasContents("-wal") && !hasContents("-journal")) {
+      return;
+    }
+    SQLiteConfig config = new SQLiteConfig();
+    try (Connection connection =
+            config.createConnection(StoreDatabase.url(target.database(), "mode=rw"));
+        Statement statement = connection.createStatement()) {
+      statement.execute("pragma trusted_schema = 0");
+      statement.execute("pragma synchronous = full");
+      try (ResultSet rows = statement.executeQuery("select count(*) from ValidPaths")) {
+        rows.next(); // whatever a crash left is rolled back by the first look
       }
-      if (attempt == ATTEMPTS) {
-        throw new SQLException("it was written to whenever it was copied");
+      try (ResultSet done = statement.executeQuery("pragma wal_checkpoint(truncate)")) {
+        if (done.next() && done.getInt(1) != 0) {
+          throw new SQLException("its log cannot be brought into the file: somebody has it open");
+        }
       }
-      Files.delete(staged.database());
+    }
+    if (hasContents("-wal") || hasContents("-journal")) {
+      throw new SQLException("its log cannot be brought into the file");
     }
   }
 
-  private void backUp(String mode) throws SQLException {
-    SQLiteConfig config = new SQLiteConfig();
-    config.setReadOnly(true);
-    config.setBusyTimeout(BUSY_MILLIS);
-    try (Connection connection =
-        config.createConnection(StoreDatabase.url(source.database(), mode))) {
-      String to = "file:" + staged.database().toUri().getRawPath();
-      // All pages in one step: they are of one moment.
-      int result =
-          connection
-              .unwrap(SQLiteConnection.class)
-              .getDatabase()
-              .backup("main", to, null, BACKUP_SLEEP_MILLIS, BACKUP_RETRIES, ALL_PAGES);
-      if (result != 0) {
-        throw DB.newSQLException(result, "backup");
+  private boolean hasContents(String suffix) throws IOException {
+    Path file = beside(target, suffix);
+    return Files.exists(file, LinkOption.NOFOLLOW_LINKS) && FileFacts.of(file).size() > 0;
+  }
+
+  private void removeCompanions() throws IOException {
+    for (String suffix : COMPANIONS) {
+      Files.deleteIfExists(beside(target, suffix));
+    }
+  }
+
+  private void placeSchema() throws IOException {
+    for (String name : SCHEMA_FILES) {
+      Path from = directory(staged).resolve(name);
+      if (Files.exists(from, LinkOption.NOFOLLOW_LINKS)) {
+        move(from, directory(target).resolve(name));
       }
     }
+  }
+
+  private static Path beside(NixStore store, String suffix) {
+    return store.database().resolveSibling(store.database().getFileName() + suffix);
   }
 
   private void check() throws SQLException {
@@ -212,29 +277,21 @@ final class DatabaseCopier {
     }
   }
 
-  private EnvironmentException broken(String why, @Nullable SQLException cause) {
+  private static EnvironmentException broken(
+      NixStore store, String why, @Nullable SQLException cause) {
     Problem problem =
         Problem.of(
                 ErrorCode.DATABASE_UNREADABLE,
                 "Cannot copy the Nix database "
-                    + PathBytes.printable(source.database())
+                    + PathBytes.printable(store.database())
                     + ": "
                     + why
                     + ".",
-                "Run `nix-store --verify` on the source and call again.")
+                "Run `nix-store --verify` on that store and call again.")
             .leaving(StateLeft.RESUMABLE);
     return cause == null
         ? new EnvironmentException(problem)
         : new EnvironmentException(problem, cause);
-  }
-
-  private boolean exists(String suffix) throws IOException {
-    Path file = source.database().resolveSibling(source.database().getFileName() + suffix);
-    try {
-      return FileFacts.of(file).regular();
-    } catch (NoSuchFileException absent) {
-      return false;
-    }
   }
 
   private void finishLike(Path from, Path copy) throws IOException {

@@ -17,6 +17,7 @@ import org.nixwsl.storage.core.nar.NarHash;
 import org.nixwsl.storage.core.nar.NixBase32;
 import org.nixwsl.storage.linux.copy.destination.TreeRemoval;
 import org.nixwsl.storage.linux.copy.tree.Workers;
+import org.nixwsl.storage.linux.store.DirectoryEntries;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.TreeWalker;
 import org.nixwsl.storage.linux.store.UnreadableException;
@@ -40,10 +41,34 @@ final class LinksCopier {
   private final Path source;
   private final Path target;
 
+  /** A copier whose names come to lie where the table of links has them. */
   LinksCopier(PathCopier.Parts parts) {
     this.parts = parts;
     this.source = parts.sourceStore().resolve(NAME);
-    this.target = parts.targetStore().resolve(NAME);
+    this.target = parts.links().names();
+  }
+
+  /**
+   * Adds to {@code .links} of a store that stays what store paths brought, where it has no such
+   * name.
+   */
+  void addTo(Path store) throws IOException {
+    Path there = store.resolve(NAME);
+    if (!Files.isDirectory(target, LinkOption.NOFOLLOW_LINKS)) {
+      return;
+    }
+    if (!Files.exists(there, LinkOption.NOFOLLOW_LINKS)) {
+      parts.nodes().directory(there);
+      parts.nodes().finish(there, FileFacts.of(source));
+    }
+    DirectoryEntries.each(
+        target,
+        entry -> {
+          Path name = there.resolve(entry.getFileName());
+          if (!Files.exists(name, LinkOption.NOFOLLOW_LINKS)) {
+            Files.createLink(name, entry);
+          }
+        });
   }
 
   /** Learns which inodes have names in {@code .links}; before the first store path is copied. */

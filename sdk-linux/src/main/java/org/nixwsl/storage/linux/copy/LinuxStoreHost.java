@@ -16,11 +16,10 @@ import org.nixwsl.storage.core.platform.StoreHost;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.Ticker;
-import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.linux.copy.attribute.AttributePrograms;
-import org.nixwsl.storage.linux.copy.destination.CopyWorkspace;
+import org.nixwsl.storage.linux.copy.destination.Leftovers;
 import org.nixwsl.storage.linux.copy.destination.SharingChecks;
 import org.nixwsl.storage.linux.copy.destination.TargetChecks;
 import org.nixwsl.storage.linux.copy.share.OtherStore;
@@ -99,18 +98,68 @@ public final class LinuxStoreHost implements StoreHost {
     if (!problems.isEmpty()) {
       // The target's own path is safe then, and the target is not the source.
       if (problems.stream().allMatch(p -> p.code() == ErrorCode.TARGET_NOT_EMPTY)) {
-        CopyWorkspace.tidy(request.target());
+        Leftovers.tidy(request.target());
       }
       throw TargetChecks.asException(problems.get(0));
     }
     if (request.copyExtendedAttributes()) {
       new AttributePrograms(processes, operation).require();
     }
-    if (request.update()) {
-      requireUnused(request.target(), operation);
+    Optional<Problem> inUse =
+        request.update() ? inUse(request.target(), operation) : Optional.empty();
+    if (inUse.isPresent()) {
+      throw TargetChecks.asException(inUse.get());
     }
     int threads = request.threads().orElse(defaultThreads());
-    return LinuxCopySession.open(request, threads, processes, ticker, operation);
+    return new LinuxCopySession(OpenCopy.of(request, threads, processes, ticker, operation));
+  }
+
+  @Override
+  public Measure lacking(NixStore store, NixStore other, Operation operation)
+      throws IOException, InterruptedException {
+    return StoreMeasure.lacking(store, other, defaultThreads(), operation);
+  }
+
+  @Override
+  public List<Problem> mergeRefusals(CopyRequest request, Operation operation)
+      throws IOException, InterruptedException {
+    TargetChecks checks = new TargetChecks(processes);
+    List<Problem> problems = new ArrayList<>(checks.refusalsOfMerge(request));
+    if (problems.isEmpty()) {
+      Measure need = lacking(request.source(), request.target(), operation);
+      checks.noRoomForMerge(request, need, operation).ifPresent(problems::add);
+      inUse(request.target(), operation).ifPresent(problems::add);
+    }
+    return List.copyOf(problems);
+  }
+
+  @Override
+  public CopySession beginMerge(CopyRequest request, Operation operation)
+      throws IOException, InterruptedException {
+    NarDigest.warmUp();
+    List<Problem> problems = mergeRefusals(request, operation);
+    if (!problems.isEmpty()) {
+      throw TargetChecks.asException(problems.get(0));
+    }
+    int threads = request.threads().orElse(defaultThreads());
+    OpenCopy open = OpenCopy.intoStore(request, threads, processes, ticker, operation);
+    boolean kept = false;
+    try {
+      CopySession session = MergeSession.of(open);
+      kept = true;
+      return session;
+    } finally {
+      if (!kept) {
+        open.close();
+      }
+    }
+  }
+
+  @Override
+  public void dropMerge(NixStore target, Operation operation)
+      throws IOException, InterruptedException {
+    Leftovers.removeMerge(target, PathCopier.PRIVATE_PREFIX, operation);
+    Leftovers.tidy(target);
   }
 
   /**
@@ -134,20 +183,20 @@ public final class LinuxStoreHost implements StoreHost {
     return refusals(request, measure(request.source(), operation), operation);
   }
 
-  /** A store that is updated is taken apart: nobody may have it open. */
-  private void requireUnused(NixStore target, Operation operation)
+  /** A store that is changed from outside: nobody may have it open. */
+  private Optional<Problem> inUse(NixStore target, Operation operation)
       throws IOException, InterruptedException {
     try (NixLock lock = new NixLocks(processes).bigLockExclusive(target, operation)) {
-      if (lock.outcome() == NixLocks.Outcome.BUSY) {
-        throw new ConflictException(
-            Problem.of(
-                    ErrorCode.STORE_IN_USE,
-                    "Cannot update "
-                        + PathBytes.printable(target.directory())
-                        + ": Nix has it open.",
-                    "Stop the Nix that works there and call again.")
-                .mayGoAway());
-      }
+      return lock.outcome() == NixLocks.Outcome.BUSY
+          ? Optional.of(
+              Problem.of(
+                      ErrorCode.STORE_IN_USE,
+                      "Cannot update "
+                          + PathBytes.printable(target.directory())
+                          + ": Nix has it open.",
+                      "Stop the Nix that works there and call again.")
+                  .mayGoAway())
+          : Optional.empty();
     }
   }
 

@@ -100,8 +100,9 @@ final class PathCopier {
       Operation operation) {}
 
   /**
-   * Makes what an earlier call left fit to go on: private names and final names without a line in
-   * the journal are removed, the others are measured and taken as copied.
+   * Makes what an earlier call left fit to go on: private names are removed, and so are final names
+   * without a line in the journal, unless the target is a store that stays; the others are measured
+   * and taken as copied.
    *
    * @param audited whether the journal is not believed: what it has is read from the device and
    *     compared, and removed if it differs
@@ -131,7 +132,7 @@ final class PathCopier {
             }
           } else if (name.startsWith(PRIVATE_PREFIX)) {
             TreeRemoval.remove(entry);
-          } else {
+          } else if (hash != null || !workspace.merges()) {
             workspace.discard(entry);
           }
         });
@@ -299,7 +300,7 @@ final class PathCopier {
   }
 
   /** Whether an earlier call copied what the row stands for now: a path may be built anew. */
-  private static boolean isOf(StoreRow row, CopiedPath before) {
+  static boolean isOf(StoreRow row, CopiedPath before) {
     boolean hashFits =
         row.hash().isEmpty()
             || row.hash().get().unknown()
@@ -355,6 +356,10 @@ final class PathCopier {
     fileSystem.sync(operation);
     List<CopyWorkspace.Done> lines = new ArrayList<>();
     for (Map.Entry<String, CopiedPath> path : batch.entrySet()) {
+      if (workspace.merges()) {
+        // Only now: what the store has under that name is in its place until the copy is whole.
+        workspace.discard(targetStore.resolve(path.getKey()));
+      }
       Files.move(
           targetStore.resolve(privateName(path.getKey())),
           targetStore.resolve(path.getKey()),

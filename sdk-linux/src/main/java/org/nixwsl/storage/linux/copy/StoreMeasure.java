@@ -5,6 +5,7 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
@@ -20,6 +21,7 @@ import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.linux.copy.destination.TargetFileSystem;
+import org.nixwsl.storage.linux.copy.share.OtherStore;
 import org.nixwsl.storage.linux.copy.tree.InodeCounter;
 import org.nixwsl.storage.linux.copy.tree.Workers;
 import org.nixwsl.storage.linux.store.FileFacts;
@@ -47,10 +49,34 @@ final class StoreMeasure {
     checkPlace(store);
     StoreContents contents = StoreDatabase.of(store).read(operation);
     Set<Long> seen = ConcurrentHashMap.newKeySet();
+    Measure paths = of(store, contents.rows(), seen, threads, operation);
+    InodeCounter links = new InodeCounter(seen);
+    countLinks(store, seen.size(), links, operation);
+    return new Measure(
+        paths.paths(),
+        paths.narBytes(),
+        paths.inodes() + links.files(),
+        paths.diskBytes() + links.diskBytes() + FileFacts.of(store.database()).size());
+  }
+
+  /**
+   * Measures those store paths that another store lacks or has with another hash, by what the two
+   * databases say; without what {@code .links} holds besides.
+   */
+  static Measure lacking(NixStore store, NixStore other, int threads, Operation operation)
+      throws IOException, InterruptedException {
+    List<StoreRow> rows = new ArrayList<>(StoreDatabase.of(store).read(operation).rows());
+    rows.removeIf(OtherStore.of(other, operation)::has);
+    return of(store, rows, ConcurrentHashMap.newKeySet(), threads, operation);
+  }
+
+  private static Measure of(
+      NixStore store, List<StoreRow> rows, Set<Long> seen, int threads, Operation operation)
+      throws IOException, InterruptedException {
     LongAdder inodes = new LongAdder();
     LongAdder diskBytes = new LongAdder();
     Workers.each(
-        contents.rows(),
+        rows,
         threads,
         TreeWalker::new,
         (row, walker) -> {
@@ -59,11 +85,8 @@ final class StoreMeasure {
           inodes.add(counter.files() + counter.directories());
           diskBytes.add(counter.diskBytes());
         });
-    InodeCounter links = new InodeCounter(seen);
-    countLinks(store, seen.size(), links, operation);
-    inodes.add(links.files());
-    diskBytes.add(links.diskBytes() + FileFacts.of(store.database()).size());
-    return new Measure(contents.rows().size(), contents.narBytes(), inodes.sum(), diskBytes.sum());
+    long narBytes = rows.stream().mapToLong(row -> Math.max(0, row.narSize())).sum();
+    return new Measure(rows.size(), narBytes, inodes.sum(), diskBytes.sum());
   }
 
   /**

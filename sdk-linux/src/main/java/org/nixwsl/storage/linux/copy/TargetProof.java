@@ -8,7 +8,6 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.Set;
@@ -155,17 +154,69 @@ final class TargetProof {
         ledger
             .state()
             .orElseThrow(() -> new IllegalStateException("state is copied before it is proven"));
-    Path databases = Objects.requireNonNull(target.database().getParent());
     List<Due> trees = new ArrayList<>();
-    trees.add(new Due(Optional.empty(), "/nix/var/nix/db", databases, state.database().hash()));
+    state
+        .database()
+        .forEach(
+            (place, tree) ->
+                trees.add(
+                    new Due(
+                        Optional.empty(),
+                        "/nix/var/nix/" + place,
+                        target.stateDirectory().resolve(place),
+                        tree.hash())));
     trees.addAll(duePaths());
-    progress.expect(
-        state.database().narBytes() + ledger.bytesCopied() - ledger.bytesReadBack(), trees.size());
+    progress.expect(state.narBytes() + ledger.bytesCopied() - ledger.bytesReadBack(), trees.size());
     read(trees, progress);
     List<StoreFinding> findings = new ArrayList<>(damaged.values());
     profilesAndRoots(state.profilesAndRoots()).ifPresent(findings::add);
     if (!findings.isEmpty()) {
       throw damaged(findings);
+    }
+  }
+
+  /**
+   * Reads what a store that stays has already, and tells the ledger of what comes back with the
+   * hash that it has in the source; the rest is left alone. The largest first.
+   */
+  void standing(List<StoreRow> rows, StageProgress progress)
+      throws IOException, InterruptedException {
+    boolean fromDevice = rows.isEmpty() || !cached || dropCache();
+    List<StoreRow> largestFirst = new ArrayList<>(rows);
+    largestFirst.sort(Comparator.comparingLong(StoreRow::narSize).reversed());
+    Workers.each(
+        largestFirst,
+        READERS,
+        this::reader,
+        (row, reader) -> {
+          NarHash hash = row.hash().orElseThrow();
+          if (hash(target.storeDirectory().resolve(row.name()), reader, progress)
+              .equals(hash.toString())) {
+            ledger.standing(row.name(), new CopiedPath(hash, row.narSize(), 0, 0));
+            if (fromDevice) {
+              unnoted.add(row.name());
+            }
+          }
+          progress.advance(0, 1);
+        });
+    workspace.record(List.of(), toNote());
+  }
+
+  /**
+   * Reads files back that are not in their places yet.
+   *
+   * @throws IntegrityException {@code TARGET_DAMAGED}
+   */
+  void staged(Map<Path, CopiedPath> files, StageProgress progress)
+      throws IOException, InterruptedException {
+    List<Due> trees = new ArrayList<>();
+    files.forEach(
+        (file, tree) ->
+            trees.add(
+                new Due(Optional.empty(), "the new " + file.getFileName(), file, tree.hash())));
+    read(trees, progress);
+    if (!damaged.isEmpty()) {
+      throw damaged(List.copyOf(damaged.values()));
     }
   }
 
@@ -266,7 +317,10 @@ final class TargetProof {
 
   private IntegrityException damaged(List<StoreFinding> findings) throws IOException {
     for (Due tree : damaged.keySet()) {
-      workspace.discard(tree.place());
+      // A store that stays keeps its database, whatever it is.
+      if (!workspace.merges() || tree.name().isPresent()) {
+        workspace.discard(tree.place());
+      }
     }
     return new IntegrityException(
         Problem.of(

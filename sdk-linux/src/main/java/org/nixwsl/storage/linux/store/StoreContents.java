@@ -1,6 +1,9 @@
 package org.nixwsl.storage.linux.store;
 
 import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /**
  * What the database says at one moment.
@@ -17,6 +20,11 @@ public record StoreContents(
     rows = List.copyOf(rows);
     badRows = List.copyOf(badRows);
     notes = List.copyOf(notes);
+  }
+
+  /** The valid paths by their base names; unmodifiable. */
+  public Map<String, StoreRow> byName() {
+    return rows.stream().collect(Collectors.toUnmodifiableMap(StoreRow::name, Function.identity()));
   }
 
   /** The sum of the NAR sizes, as far as the database knows them, in bytes. */

@@ -27,6 +27,7 @@ import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.linux.copy.StoreFingerprint;
 import org.nixwsl.storage.linux.copy.destination.CopyWorkspace;
+import org.nixwsl.storage.linux.copy.destination.Leftovers;
 import org.nixwsl.storage.linux.machine.MountTable;
 import org.nixwsl.storage.linux.store.DirectoryEntries;
 import org.nixwsl.storage.migrate.ReclaimReport;
@@ -172,7 +173,7 @@ public final class LinuxStorageTree implements StorageTree {
   @Override
   public void tidy(MountedStorage storage, InstanceName instance)
       throws IOException, InterruptedException {
-    CopyWorkspace.tidy(NixStore.ofNixDirectory(storage.instanceDirectory(instance)));
+    Leftovers.tidy(NixStore.ofNixDirectory(storage.instanceDirectory(instance)));
   }
 
   @Override

@@ -4,11 +4,9 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
-import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -74,7 +72,7 @@ public final class CopyWorkspace implements AutoCloseable {
    * whole process and is lost when any channel of its file is closed, so that a second copy in the
    * same process must not even open the file.
    */
-  private static final Set<Object> OPEN_HERE = ConcurrentHashMap.newKeySet();
+  static final Set<Object> OPEN_HERE = ConcurrentHashMap.newKeySet();
 
   private final Path target;
   private final Path directory;
@@ -84,6 +82,7 @@ public final class CopyWorkspace implements AutoCloseable {
   private final Map<String, String> done = new HashMap<>();
   private final Set<String> readBack = new HashSet<>();
   private final boolean takenUp;
+  private final boolean merges;
   private final Optional<Trash> trash;
   private boolean closed;
 
@@ -101,6 +100,7 @@ public final class CopyWorkspace implements AutoCloseable {
     this.directory = target.resolve(DIRECTORY);
     this.lock = lock;
     this.journal = journal;
+    this.merges = lines.get(0).startsWith(Occupation.MERGE);
     lines.subList(1, lines.size()).forEach(this::takeUp);
     Optional<Integer> number = updateIn(lines);
     this.trash = number.isEmpty() ? Optional.empty() : Optional.of(Trash.of(target, number.get()));
@@ -123,6 +123,23 @@ public final class CopyWorkspace implements AutoCloseable {
    */
   public static CopyWorkspace open(CopyRequest request, Operation operation)
       throws IOException, InterruptedException {
+    return open(request, false, operation);
+  }
+
+  /**
+   * Opens the workspace of a copy into a store that stays one: everything in the target that is not
+   * in the journal was there before. What is taken out of it is kept.
+   *
+   * @throws ConflictException {@code STORAGE_BUSY} if another copy has it, {@code TARGET_NOT_EMPTY}
+   *     if what has its name is not ours
+   */
+  public static CopyWorkspace openInStore(CopyRequest request, Operation operation)
+      throws IOException, InterruptedException {
+    return open(request, true, operation);
+  }
+
+  private static CopyWorkspace open(CopyRequest request, boolean merge, Operation operation)
+      throws IOException, InterruptedException {
     Path target = request.target().directory();
     Path directory = target.resolve(DIRECTORY);
     Path parent = target.getParent();
@@ -136,14 +153,15 @@ public final class CopyWorkspace implements AutoCloseable {
       throw busy(request.target(), null);
     }
     try {
-      return openAlone(request, key, operation);
+      return openAlone(request, merge, key, operation);
     } catch (Throwable e) {
       OPEN_HERE.remove(key);
       throw e;
     }
   }
 
-  private static CopyWorkspace openAlone(CopyRequest request, Object key, Operation operation)
+  private static CopyWorkspace openAlone(
+      CopyRequest request, boolean merge, Object key, Operation operation)
       throws IOException, InterruptedException {
     Path target = request.target().directory();
     Path directory = target.resolve(DIRECTORY);
@@ -155,7 +173,7 @@ public final class CopyWorkspace implements AutoCloseable {
             LinkOption.NOFOLLOW_LINKS);
     try {
       lockOrRefuse(lock, request.target());
-      Occupation occupation = Occupation.of(request);
+      Occupation occupation = merge ? merging(request, directory) : Occupation.of(request);
       if (occupation == Occupation.FINISHED && request.update()) {
         LineJournal.replace(directory.resolve(JOURNAL), linesOfFinished(request, operation));
       } else if (occupation == Occupation.FREE) {
@@ -189,6 +207,20 @@ public final class CopyWorkspace implements AutoCloseable {
     for (Path file : left) {
       TreeRemoval.remove(file);
     }
+  }
+
+  /** What another copy left there that will not be gone on with is nothing that a store knows. */
+  private static Occupation merging(CopyRequest request, Path directory)
+      throws IOException, InterruptedException {
+    if (!Occupation.isOurs(directory)) {
+      return Occupation.FOREIGN;
+    }
+    String header = Occupation.mergeHeaderFor(request.source());
+    if (!header.equals(Occupation.header(directory))) {
+      int number = Trash.freeNumber(request.target().directory());
+      LineJournal.replace(directory.resolve(JOURNAL), List.of(header, UPDATE + number));
+    }
+    return Occupation.RESUMABLE;
   }
 
   /** The store paths that earlier calls brought to the device: name and hash. Unmodifiable. */
@@ -227,14 +259,17 @@ public final class CopyWorkspace implements AutoCloseable {
     return takenUp;
   }
 
+  /** Whether the target is a store that stays one while this copy adds to it. */
+  public boolean merges() {
+    return merges;
+  }
+
   /** The journal, a file that is never empty. */
   public Path journal() {
     return directory.resolve(JOURNAL);
   }
 
-  /**
-   * Whether the target was a finished store when this copy began: what is taken out of it is kept.
-   */
+  /** Whether the target was a store when this copy began: what is taken out of it is kept. */
   public boolean updates() {
     return trash.isPresent();
   }
@@ -308,54 +343,6 @@ public final class CopyWorkspace implements AutoCloseable {
     TreeRemoval.remove(directory);
     DurableFiles.forceDirectory(target);
     close();
-  }
-
-  /**
-   * Removes what a copy left that came to its end and was killed before it had removed its
-   * workspace. Does nothing to a target that may still be taken up, is in use, or is not ours. For
-   * targets only whose path nobody else can change.
-   */
-  public static void tidy(NixStore target) throws IOException, InterruptedException {
-    Path directory = target.directory().resolve(DIRECTORY);
-    if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)
-        || !Occupation.isOurs(directory)
-        || !cameToItsEnd(target, directory)) {
-      return;
-    }
-    Object key = Files.readAttributes(directory, "unix:dev,ino", LinkOption.NOFOLLOW_LINKS);
-    if (!OPEN_HERE.add(key)) {
-      return;
-    }
-    try (FileChannel lock =
-        FileChannel.open(
-            directory.resolve(LOCK), StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS)) {
-      if (lock.tryLock() != null) {
-        TreeRemoval.remove(directory);
-        DurableFiles.forceDirectory(target.directory());
-      }
-    } catch (NoSuchFileException removedByAnother) {
-      // The lock goes last: the directory is empty, or about to be.
-      LOG.debug("{} is being removed already", directory, removedByAnother);
-      removeEmpty(directory);
-    } finally {
-      OPEN_HERE.remove(key);
-    }
-  }
-
-  /** Whoever began to remove it may have been killed just before its end. */
-  private static void removeEmpty(Path directory) throws IOException {
-    try {
-      Files.deleteIfExists(directory);
-    } catch (DirectoryNotEmptyException takenAgain) {
-      LOG.debug("{} is in use again", directory, takenAgain);
-    }
-  }
-
-  /** The id comes after everything else, and the journal goes only then, or when there is no id. */
-  private static boolean cameToItsEnd(NixStore target, Path workspace) throws IOException {
-    return Files.exists(target.database(), LinkOption.NOFOLLOW_LINKS)
-        && (Files.exists(target.directory().resolve(ID_FILE), LinkOption.NOFOLLOW_LINKS)
-            || Occupation.onlyHolds(workspace, Set.of(LOCK)));
   }
 
   private static void lockOrRefuse(FileChannel lock, NixStore target) throws IOException {

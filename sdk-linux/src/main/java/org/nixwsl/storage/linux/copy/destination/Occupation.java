@@ -78,8 +78,8 @@ enum Occupation {
     return isFinished(request.target()) ? FINISHED : FOREIGN;
   }
 
-  /** By its own names only: whatever else lies there was put there by somebody. */
-  private static boolean isFinished(NixStore target) throws IOException {
+  /** Whether a directory is a store with its database, by real directories on the way to it. */
+  static boolean isStore(NixStore target) throws IOException {
     for (Path directory :
         List.of(
             target.storeDirectory(),
@@ -90,7 +90,12 @@ enum Occupation {
         return false;
       }
     }
-    if (!Files.isRegularFile(target.database(), LinkOption.NOFOLLOW_LINKS)) {
+    return Files.isRegularFile(target.database(), LinkOption.NOFOLLOW_LINKS);
+  }
+
+  /** By its own names only: whatever else lies there was put there by somebody. */
+  private static boolean isFinished(NixStore target) throws IOException {
+    if (!isStore(target)) {
       return false;
     }
     Set<String> names = new HashSet<>();
@@ -101,7 +106,8 @@ enum Occupation {
     return names.isEmpty();
   }
 
-  private static @Nullable String header(Path workspace) throws IOException {
+  /** The first line of a workspace's journal; null if it has none yet. */
+  static @Nullable String header(Path workspace) throws IOException {
     try {
       List<String> lines = LineJournal.read(workspace.resolve(CopyWorkspace.JOURNAL));
       return lines.isEmpty() ? null : lines.get(0);
@@ -110,10 +116,22 @@ enum Occupation {
     }
   }
 
+  /** How a journal begins whose copy goes into a store that stays. */
+  static final String MERGE = "nixwsl-merge ";
+
   /** The place and the inode of its database stand for a store. */
   static String headerFor(NixStore source) throws IOException {
+    return "nixwsl-copy " + version1(source);
+  }
+
+  /** As {@link #headerFor}, of a copy into a store that stays: no other copy takes it up. */
+  static String mergeHeaderFor(NixStore source) throws IOException {
+    return MERGE + version1(source);
+  }
+
+  private static String version1(NixStore source) throws IOException {
     Object inode = Files.getAttribute(source.database(), "unix:ino", LinkOption.NOFOLLOW_LINKS);
-    return "nixwsl-copy 1 " + inode + " " + PathBytes.printable(source.directory());
+    return "1 " + inode + " " + PathBytes.printable(source.directory());
   }
 
   /** Somebody else's journal would make us delete what it does not list. */

@@ -29,6 +29,12 @@ public final class TargetChecks {
   /** Room for directories that grow differently and for the journal of the file system. */
   private static final double MARGIN = 1.05;
 
+  /** What an instance needs to boot and to work where its store is. */
+  private static final long SPARE_BYTES = 16L << 20;
+
+  /** Profiles, roots and logs; few, or small beside a store. */
+  private static final long STATE_INODES = 1000;
+
   private static final int STICKY = 01000;
   private static final int GROUP_WRITES = 0020;
   private static final int OTHERS_WRITE = 0002;
@@ -60,7 +66,7 @@ public final class TargetChecks {
         || (occupation == Occupation.FINISHED && !request.update())) {
       problems.add(notEmpty(request.target(), occupation).problem());
     }
-    badFileSystem(target, existing).ifPresent(problems::add);
+    badMount(target, existing, true).ifPresent(problems::add);
     writableByOthers(target, existing.toRealPath()).ifPresent(problems::add);
     if (problems.isEmpty() && occupation == Occupation.FREE) {
       noRoom(target, existing, need, operation).ifPresent(problems::add);
@@ -68,10 +74,54 @@ public final class TargetChecks {
     return List.copyOf(problems);
   }
 
+  /** All reasons but room why a copy cannot go into a store that stays one. */
+  public List<Problem> refusalsOfMerge(CopyRequest request) throws IOException {
+    NixStore target = request.target();
+    Path directory = target.directory();
+    if (!Occupation.isStore(target)) {
+      return List.of(noStore(target));
+    }
+    List<Problem> problems = new ArrayList<>();
+    lyingInside(request.source(), directory, directory).ifPresent(problems::add);
+    Path workspace = directory.resolve(CopyWorkspace.DIRECTORY);
+    if (Files.exists(workspace, LinkOption.NOFOLLOW_LINKS) && !Occupation.isOurs(workspace)) {
+      problems.add(notEmpty(target, Occupation.FOREIGN).problem());
+    }
+    // Of whatever type its file system is: the store lived there.
+    badMount(directory, directory, false).ifPresent(problems::add);
+    writableByOthers(directory, directory.toRealPath()).ifPresent(problems::add);
+    return List.copyOf(problems);
+  }
+
+  /**
+   * The reason that there is no room for what a copy into a store that stays one brings.
+   *
+   * @param need the store paths that have to be added
+   */
+  public Optional<Problem> noRoomForMerge(CopyRequest request, Measure need, Operation operation)
+      throws IOException, InterruptedException {
+    Path directory = request.target().directory();
+    long databases = 2 * FileFacts.of(request.source().database()).size();
+    Measure whole =
+        new Measure(
+            need.paths(),
+            need.narBytes(),
+            need.inodes() + STATE_INODES,
+            need.diskBytes() + SPARE_BYTES + databases);
+    return noRoom(directory, directory, whole, operation);
+  }
+
+  private static Problem noStore(NixStore target) {
+    return Problem.of(
+        ErrorCode.NOT_A_STORE,
+        PathBytes.printable(target.directory()) + " is no store with a database any more.",
+        "Restore it first.");
+  }
+
   /** The exception that a problem of this class is thrown as. */
   public static StorageSdkException asException(Problem problem) {
     return switch (problem.code()) {
-      case TARGET_NOT_EMPTY, TARGET_INSIDE_SOURCE, STORAGE_BUSY -> new ConflictException(problem);
+      case TARGET_NOT_EMPTY, TARGET_INSIDE_SOURCE, STORAGE_BUSY, STORE_IN_USE -> new ConflictException(problem);
       default -> new EnvironmentException(problem);
     };
   }
@@ -129,14 +179,15 @@ public final class TargetChecks {
     return Files.readAttributes(path, "unix:dev,ino", LinkOption.NOFOLLOW_LINKS);
   }
 
-  private static Optional<Problem> badFileSystem(Path target, Path existing) throws IOException {
+  private static Optional<Problem> badMount(Path target, Path existing, boolean typed)
+      throws IOException {
     MountTable mounts = MountTable.ofThisProcess();
     Optional<MountTable.Mount> mount = mounts.carrying(existing.toRealPath());
     if (mount.isEmpty()) {
       return Optional.of(unsuitable(target, "no mount of /proc/self/mountinfo carries it"));
     }
     MountTable.Mount found = mount.get();
-    if (!StoreFileSystems.suits(found.type())) {
+    if (typed && !StoreFileSystems.suits(found.type())) {
       return Optional.of(
           unsuitable(
               target,

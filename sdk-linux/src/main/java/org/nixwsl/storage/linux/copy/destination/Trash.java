@@ -62,8 +62,9 @@ final class Trash {
     }
     makeDirectories();
     Path to = directory.resolve(place);
-    @Nullable Path above = to.getParent();
-    if (above != null && !above.equals(directory)) {
+    Path above = directory;
+    for (int depth = 0; depth < place.getNameCount() - 1; depth++) {
+      above = above.resolve(place.getName(depth));
       makePrivate(above);
     }
     for (int again = 2; Files.exists(to, LinkOption.NOFOLLOW_LINKS); again++) {

@@ -100,7 +100,8 @@ public final class OtherStore {
     return first;
   }
 
-  private boolean has(StoreRow row) {
+  /** Whether both databases have it, with the same hash. */
+  public boolean has(StoreRow row) {
     return hasHash(row) && row.hash().equals(Optional.ofNullable(paths.get(row.name())));
   }
 

@@ -62,7 +62,7 @@ public final class LinkTable {
    *
    * @param device the file system of the source's store directory; an inode of another one may have
    *     the same number and is not shared
-   * @param targetLinks the target's {@code .links}
+   * @param targetLinks the target's {@code .links}, or what stands for it while a copy is made
    * @param spareAnchors a directory in the target for anchors that have no name in {@code .links}
    * @param resumed whether the two may hold anchors of an earlier call
    */
@@ -126,6 +126,11 @@ public final class LinkTable {
     void abandon() {
       lock.unlock();
     }
+  }
+
+  /** Where the names of {@code .links} come to lie. */
+  public Path names() {
+    return targetLinks;
   }
 
   /** Whether a file of the source may share its inode with other names. */
