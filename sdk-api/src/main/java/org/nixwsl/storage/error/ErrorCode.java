@@ -102,7 +102,10 @@ public enum ErrorCode {
   MOVE_UNFINISHED,
   /** The instance's directory on the storage belongs to another instance. */
   OTHER_OWNER,
-  /** The store on the storage is not what was committed: taking it back would lose the changes. */
+  /**
+   * The store on the storage is not what was committed, and the changes cannot be brought back from
+   * here: taking the move back would lose them.
+   */
   CHANGED_SINCE_COMMIT,
   /** The journal of a move was not written by the SDK, or belongs to another move. */
   JOURNAL_FOREIGN,

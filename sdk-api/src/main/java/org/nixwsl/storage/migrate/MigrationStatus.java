@@ -20,6 +20,8 @@ import org.nixwsl.storage.mount.InstanceName;
  *     only read in the journal
  * @param inUse whether an instance was seen to run from the directory, or to hold its lease
  * @param stages what the journal says of each stage that was begun, in their order
+ * @param broughtBack what a rollback that is not at its end has brought into the old store; empty
+ *     if it has not come to that, or there was nothing
  * @param failure why the last call ended, if it did with an error; for people
  * @param notes what else to know, for people
  */
@@ -31,6 +33,7 @@ public record MigrationStatus(
     boolean storageSeen,
     boolean inUse,
     List<StageState> stages,
+    Optional<BroughtBack> broughtBack,
     Optional<Failure> failure,
     List<String> notes) {
   /** Copies the lists. */

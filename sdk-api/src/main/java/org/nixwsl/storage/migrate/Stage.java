@@ -37,6 +37,11 @@ public enum Stage {
   COMMIT,
   /** Restarts the instance, so that it runs from the storage, when that was asked for. */
   RESTART,
+  /**
+   * Brings what the store on the storage became since the commit into the old store, proven like
+   * any copy, before a move is taken back that was in use.
+   */
+  BRING_BACK,
   /** Detaches what the operation attached, when that was asked for. */
   DETACH,
   /** Removes what lies in the trash of the storage. */

@@ -9,6 +9,7 @@ import java.util.UUID;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.StorageSdk;
+import org.nixwsl.storage.migrate.BroughtBack;
 import org.nixwsl.storage.migrate.MigrationReport;
 import org.nixwsl.storage.migrate.MigrationStatus;
 import org.nixwsl.storage.migrate.ReclaimReport;
@@ -22,6 +23,18 @@ import picocli.CommandLine.Option;
 /** What is done with a move that was begun: {@code migrate resume|rollback|status|reclaim}. */
 final class MoveCommands {
   private MoveCommands() {}
+
+  private static Map<String, Object> json(BroughtBack brought) {
+    return Output.object("paths", brought.paths(), "bytes", brought.bytes().bytes());
+  }
+
+  private static String words(BroughtBack brought) {
+    return "brought back  "
+        + brought.paths()
+        + " paths, "
+        + brought.bytes().bytes()
+        + " bytes, each proven";
+  }
 
   /** The option that names the instance. */
   static final class Instance {
@@ -70,8 +83,9 @@ final class MoveCommands {
   @Command(
       name = "rollback",
       description =
-          "Take a move back, finished or not. The directory goes to the trash of the storage; the"
-              + " old store is never touched.")
+          "Take a move back, finished or not. What the store on the storage has that the old one"
+              + " lacks is brought into the old store first; the directory goes to the trash of the"
+              + " storage.")
   static final class Rollback implements Callable<Integer> {
     @Mixin private @Nullable Instance instance;
     @Mixin private @Nullable StorageOptions storage;
@@ -81,7 +95,7 @@ final class MoveCommands {
         paramLabel = "ID",
         description =
             "The storage id of a committed move whose store has changed since: the changes go to"
-                + " the trash too.")
+                + " the trash and are not brought back.")
     private @Nullable UUID discard;
 
     @Mixin private @Nullable Output output;
@@ -106,6 +120,7 @@ final class MoveCommands {
                 "undone", report.undone().stream().map(Output::camel).toList());
         report.trash().ifPresent(name -> json.put("trash", name));
         json.put("diskDeleted", report.diskDeleted());
+        report.broughtBack().ifPresent(brought -> json.put("broughtBack", json(brought)));
         json.put("notes", report.notes());
         shown.print(json, out -> print(out, report));
         return NixWsl.OK;
@@ -115,6 +130,7 @@ final class MoveCommands {
     private static void print(PrintWriter out, RollbackReport report) {
       report.notes().forEach(note -> out.println("note: " + note));
       report.undone().forEach(stage -> out.println("  taken back  " + Output.camel(stage)));
+      report.broughtBack().ifPresent(brought -> out.println(words(brought)));
       report.trash().ifPresent(name -> out.println("in the trash  " + name));
       out.println(report.diskDeleted() ? "the disk was deleted" : "the old store is in use");
     }
@@ -155,6 +171,7 @@ final class MoveCommands {
               "instance", status.instance().value(), "phase", Output.camel(status.phase()));
       status.begun().ifPresent(begun -> json.put("begun", begun.toString()));
       status.storageId().ifPresent(id -> json.put("storageId", id.toString()));
+      status.broughtBack().ifPresent(brought -> json.put("broughtBack", json(brought)));
       json.put("storageSeen", status.storageSeen());
       json.put("inUse", status.inUse());
       json.put(
@@ -187,6 +204,7 @@ final class MoveCommands {
           .stages()
           .forEach(
               s -> out.printf("  %-9s %s%n", Output.camel(s.stage()), Output.camel(s.progress())));
+      status.broughtBack().ifPresent(brought -> out.println(words(brought)));
       status
           .failure()
           .ifPresent(

@@ -63,11 +63,19 @@ final class WslDemo {
       restartWindows(wsl, disk);
       String first = INSTANCES.get(0);
       String second = INSTANCES.get(1);
+      String built =
+          table.step(
+              "build in " + second,
+              () ->
+                  inside(wsl, second, "echo on the disk >/root/built && nix-store --add /root/built")
+                      .strip(),
+              path -> path);
       table.step(
           "take " + second + " back",
           () -> cli(wsl, "migrate", "rollback", "--instance", second, "--disk", disk.toString()),
-          unused -> "its directory on the disk is in the trash");
+          report -> "brought back: " + report.get("broughtBack"));
       proveBoot(wsl, second, "unarmed");
+      askFor(wsl, second, built);
       proveBoot(wsl, first, "disk");
       List<String> accidents = wsl.ask(WslMachine::accidents);
       table.prove(accidents.isEmpty());
@@ -142,6 +150,18 @@ final class WslDemo {
           table.prove(status == 0);
           return "nix-store --verify --check-contents " + (status == 0 ? "agrees" : "DISAGREES");
         });
+  }
+
+  /** What was built on the disk is on the root disk. */
+  private void askFor(SimulatedWsl wsl, String instance, String path) throws IOException {
+    table.step(
+        "ask " + instance + " for it",
+        () -> run(wsl, instance, "nix-store --check-validity " + path + " && cat " + path),
+        answer -> {
+          table.prove(answer.exit() == 0 && answer.text().equals("on the disk\n"));
+          return answer.text().strip();
+        });
+    askNix(wsl, instance);
   }
 
   private void restartWindows(SimulatedWsl wsl, Path disk) throws IOException {

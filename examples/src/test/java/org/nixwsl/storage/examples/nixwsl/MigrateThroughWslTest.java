@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -18,6 +19,7 @@ import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.testkit.nix.NixProgram;
 import org.nixwsl.storage.testkit.nix.RealNixStore;
 import org.nixwsl.storage.testkit.wsl.SimulatedWsl;
+import org.nixwsl.storage.testkit.wsl.command.WslOutput;
 
 /** {@code nixwsl migrate} as on Windows: the store is in an instance, behind {@code wsl}. */
 @Tag("once")
@@ -52,12 +54,28 @@ class MigrateThroughWslTest {
     assertThat(migrate("status", "--instance", "nixos", "--disk", disk).json())
         .containsEntry("phase", "committed")
         .containsEntry("storageSeen", true);
+    String at = "/mnt/wsl/nixstorage/nixos";
+    String built =
+        sh("nix-store --store 'local?real=%s/store&state=%s/var/nix&log=/tmp' --add /etc/passwd"
+                .formatted(at, at))
+            .strip();
     Cli back = migrate("rollback", "--instance", "nixos", "--disk", disk);
     assertThat(back.exitCode()).as(back.err()).isZero();
+    assertThat(back.json().get("broughtBack"))
+        .asInstanceOf(InstanceOfAssertFactories.MAP)
+        .containsEntry("paths", 1);
+    sh("NIX_REMOTE=local nix-store --verify --check-contents");
+    sh("NIX_REMOTE=local nix-store --check-validity " + built + " && cmp /etc/passwd " + built);
     assertThat(cli("wsl", "ensure", "--disk", disk).exitCode()).isZero();
     assertThat(migrate("reclaim", "--disk", disk).json())
         .containsEntry("removed", List.of(Objects.requireNonNull(back.json().get("trash"))));
     assertThat(wsl.<List<String>>ask(machine -> machine.accidents())).isEmpty();
+  }
+
+  private String sh(String script) {
+    WslOutput output = wsl.call("-d", "nixos", "--exec", "/bin/sh", "-c", script + " 2>/tmp/said");
+    assertThat(output.exit()).as("%s: %s", script, output.text()).isZero();
+    return output.text();
   }
 
   private Cli migrate(Object... arguments) {

@@ -187,7 +187,7 @@ public final class MigrationEngine implements StoreMigrator {
         "take back the move of " + instance,
         options,
         ticker,
-        Map.of(Stage.COPY, 1.0),
+        Map.of(Stage.BRING_BACK, 9.0, Stage.COPY, 1.0),
         operation -> {
           journals.requireJournal(request.storage(), instance);
           try (Machine machine = machine(request.storage(), instance);

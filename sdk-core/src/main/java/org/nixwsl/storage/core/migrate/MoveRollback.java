@@ -25,12 +25,16 @@ import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.migrate.BroughtBack;
 import org.nixwsl.storage.migrate.RollbackReport;
 import org.nixwsl.storage.migrate.Stage;
 import org.nixwsl.storage.mount.MountedStorage;
 import org.nixwsl.storage.store.NixStore;
 
-/** Takes a move back, from wherever it is: first looks whether anything would be lost. */
+/**
+ * Takes a move back, from wherever it is: first looks whether anything would be lost, and brings
+ * that into the old store.
+ */
 final class MoveRollback {
   private final Attempt attempt;
   private final StorageTree tree;
@@ -38,11 +42,23 @@ final class MoveRollback {
   private final SideEffects effects;
   private final Optional<UUID> discard;
 
+  private final Machine machine;
+
   /** Whether the instance runs from what this move made, so that it is restarted. */
   private boolean restarted;
 
+  /** What the store on the storage is, if it has to be brought back. */
+  private Optional<String> toBringBack = Optional.empty();
+
+  /** What it is, if the old store has all of it. */
+  private Optional<String> nothingToBring = Optional.empty();
+
+  /** Leads to the old store; empty before it is looked for, and where there is no way. */
+  private Optional<BringBack> wayBack = Optional.empty();
+
   MoveRollback(Attempt attempt, Machine machine, Optional<UUID> discard) {
     this.attempt = attempt;
+    this.machine = machine;
     this.tree = machine.tree();
     this.stillness = machine.stillness();
     this.effects = machine.effects();
@@ -63,17 +79,26 @@ final class MoveRollback {
    */
   private RollbackReport rollBack(UndoStack still) throws IOException, InterruptedException {
     Operation operation = attempt.operation();
-    operation.runStage(
-        Stage.PREFLIGHT,
-        progress -> {
-          AttachStep.mountToUndo(attempt);
-          restarted = armed() && RestartStep.runsFromStorage(attempt);
-          if (restarted && !discards()) {
-            freeze(still);
-          }
-          requireNothingIsLost();
-        });
-    attempt.note(JournalEntry.Kind.UNDO_INTENT, Stage.PREFLIGHT, Map.of());
+    try {
+      operation.runStage(
+          Stage.PREFLIGHT,
+          progress -> {
+            AttachStep.mountToUndo(attempt);
+            restarted = armed() && RestartStep.runsFromStorage(attempt);
+            if (restarted && !discards()) {
+              freeze(still, "the store on the storage");
+            }
+            requireNothingIsLost();
+          });
+      attempt.note(
+          JournalEntry.Kind.UNDO_INTENT,
+          Stage.PREFLIGHT,
+          nothingToBring.map(BringBack::nothingToBring).orElse(Map.of()));
+      bringBack();
+    } finally {
+      wayBack.ifPresent(BringBack::close);
+    }
+    Optional<BroughtBack> broughtBack = BringBack.done(attempt.state());
     boolean diskBefore = attempt.diskFile().filter(Files::exists).isPresent();
     List<Stage> undone = new ArrayList<>();
     List<String> notes = new ArrayList<>();
@@ -113,7 +138,25 @@ final class MoveRollback {
         undone,
         attempt.trash(),
         diskBefore && attempt.diskFile().filter(Files::exists).isEmpty(),
+        broughtBack,
         notes);
+  }
+
+  /** What an earlier call began and this one does not go on with leaves nothing behind. */
+  private void bringBack() throws IOException, InterruptedException {
+    if (toBringBack.isEmpty()) {
+      if (wayBack.isPresent() && BringBack.begun(attempt.state())) {
+        wayBack.get().drop();
+      }
+      return;
+    }
+    // One that runs from the storage stands still already, until it is stopped.
+    try (UndoStack thaw = new UndoStack(attempt.operation().ticker())) {
+      if (!restarted) {
+        freeze(thaw, "the old store");
+      }
+      wayBack.orElseThrow().run(toBringBack.get());
+    }
   }
 
   private void requireNothingIsLost() throws IOException, InterruptedException {
@@ -130,28 +173,60 @@ final class MoveRollback {
         || facts.get().directory() != StorageTree.Directory.STORE) {
       return;
     }
-    NixStore old = attempt.request().source();
-    if (!restarted && !tree.there(old.database())) {
+    wayBack = BringBack.of(attempt, machine, restarted);
+    boolean there = true;
+    if (!restarted) {
+      there = tree.there(attempt.request().source().database());
+    } else if (wayBack.isPresent()) {
+      there = wayBack.get().oldStoreIsThere();
+    }
+    if (!there) {
       throw new EnvironmentException(
           Problem.of(
               ErrorCode.NOT_A_STORE,
               "The store that was moved is not in "
-                  + PathBytes.printable(old.directory())
+                  + PathBytes.printable(attempt.request().source().directory())
                   + " any more, so that nothing can be gone back to.",
               "Restore it first."));
     }
-    if (!discards() && changed()) {
-      throw new ConflictException(
-          Problem.of(
-              ErrorCode.CHANGED_SINCE_COMMIT,
-              "The store of "
-                  + attempt.request().instance()
-                  + " on the storage has changed since it was committed: paths, profiles or roots"
-                  + " differ from what was moved.",
-              "If the changes may go, give the storage id "
-                  + attempt.storageId()
-                  + " as discardChangesSince."));
+    if (!discards()) {
+      lookWhatToBringBack();
     }
+  }
+
+  private void lookWhatToBringBack() throws IOException, InterruptedException {
+    String now = fingerprint();
+    boolean changed = !CommitStep.committedFingerprint(attempt).equals(Optional.of(now));
+    if (wayBack.isEmpty()) {
+      if (changed) {
+        throw cannotBeBroughtBack();
+      }
+      return;
+    }
+    boolean seenTo = BringBack.isDone(attempt.state(), now);
+    // What an instance does with the old store after it was restarted on it is its own affair.
+    boolean mayLack = seenTo ? restarted : armed();
+    if ((seenTo || !changed) && !(mayLack && wayBack.get().lacks())) {
+      nothingToBring = Optional.of(now);
+      return;
+    }
+    wayBack.get().requirePossible();
+    toBringBack = Optional.of(now);
+  }
+
+  private ConflictException cannotBeBroughtBack() {
+    return new ConflictException(
+        Problem.of(
+            ErrorCode.CHANGED_SINCE_COMMIT,
+            "The store of "
+                + attempt.request().instance()
+                + " on the storage has changed since it was committed: paths, profiles or roots"
+                + " differ from what was moved. They are not brought back from inside the machine"
+                + " that runs on its /nix.",
+            "Roll back from Windows, which brings them back; or, if the changes may go, give the"
+                + " storage id "
+                + attempt.storageId()
+                + " as discardChangesSince."));
   }
 
   /** Whether the caller said that the changes since the commit may go, of this move. */
@@ -165,18 +240,15 @@ final class MoveRollback {
         && attempt.state().of(Stage.COMMIT) != Progress.UNTOUCHED;
   }
 
-  /** What the instance that runs from the storage writes after the look would be lost. */
-  private void freeze(UndoStack still) throws IOException, InterruptedException {
+  /** What the instance that runs there writes after the look would be lost. */
+  private void freeze(UndoStack still, String what) throws IOException, InterruptedException {
     NixStore running = attempt.request().source();
     if (!stillness.available(running)) {
       return;
     }
     String token =
-        effects.make(
-            "freeze the store on the storage", () -> stillness.begin(running, attempt.operation()));
-    still.push(
-        "thaw the store on the storage",
-        operation -> stillness.end(Optional.of(token), running, operation));
+        effects.make("freeze " + what, () -> stillness.begin(running, attempt.operation()));
+    still.push("thaw " + what, operation -> stillness.end(Optional.of(token), running, operation));
   }
 
   private void requireUnused(StorageTree.Facts facts) {
@@ -195,13 +267,11 @@ final class MoveRollback {
     }
   }
 
-  private boolean changed() throws IOException, InterruptedException {
+  private String fingerprint() throws IOException, InterruptedException {
     MountedStorage mounted = attempt.mounted().orElseThrow();
-    NixStore target =
-        NixStore.ofNixDirectory(mounted.instanceDirectory(attempt.request().instance()));
-    Optional<String> committed = CommitStep.committedFingerprint(attempt);
-    return committed.isEmpty()
-        || !committed.get().equals(tree.fingerprint(target, attempt.operation()));
+    return tree.fingerprint(
+        NixStore.ofNixDirectory(mounted.instanceDirectory(attempt.request().instance())),
+        attempt.operation());
   }
 
   private ConflictException notOurs(Stage stage) {

@@ -71,6 +71,12 @@ final class MoveStatus {
     if (mounted.isEmpty() && journal.isPresent()) {
       notes.add("The storage is not mounted: what is said of it comes from the journal.");
     }
+    if (journal.filter(BringBack::begun).isPresent()
+        && journal.flatMap(BringBack::done).isEmpty()) {
+      notes.add(
+          "The rollback began to bring what came to the storage since the commit into the old store,"
+              + " and did not come to its end: roll back again.");
+    }
     seen.ifPresent(facts -> facts.users().forEach(user -> notes.add("In use: " + user + ".")));
     return new MigrationStatus(
         instance,
@@ -80,6 +86,7 @@ final class MoveStatus {
         looked,
         seen.filter(facts -> !facts.users().isEmpty()).isPresent(),
         journal.map(MoveStatus::stages).orElse(List.of()),
+        journal.flatMap(BringBack::done),
         journal.flatMap(JournalState::failure).map(MoveStatus::failure),
         notes);
   }

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
@@ -121,6 +122,13 @@ final class CrashMatrixTest {
       assertThat(engine.status(storage, INSTANCE).phase()).isIn(Phase.ROLLED_BACK, Phase.NONE);
     }
 
+    /** What a rollback takes from the instance is in the old store then. */
+    void assertNothingBuiltIsLost() {
+      if (machine.tree.id.isEmpty() || !instance.onStorage() || !machine.tree.trash.isEmpty()) {
+        assertThat(machine.oldStore).isEqualTo("built");
+      }
+    }
+
     /** What is promised at every moment. */
     void assertNothingIsHalf() {
       if (machine.tree.id.isPresent()) {
@@ -204,6 +212,64 @@ final class CrashMatrixTest {
           }
           world.assertAsBefore();
         }
+      }
+    }
+  }
+
+  /** The instance went on on the storage: what it built is never only in the trash. */
+  @Test
+  void aRollbackThatBringsChangesBackAndIsKilledAnywhereIsBroughtToItsEnd() throws Exception {
+    boolean more = true;
+    for (int point = 0; more; point++) {
+      for (boolean after : List.of(false, true)) {
+        World world = new World("bring" + point + after);
+        world.engine.run(world.engine.plan(world.request));
+        world.machine.tree.targetFingerprint = "built";
+        world.faults.killAt(point, after);
+        more = world.killed(() -> rollBackIfBegun(world));
+        world.assertNothingBuiltIsLost();
+        if (more) {
+          world.assertNothingIsHalf();
+          world.faults.killNever();
+          rollBackIfBegun(world);
+        }
+        assertThat(world.machine.oldStore).isEqualTo("built");
+        assertThat(world.machine.merging).as("killed at %s %s", point, after).isFalse();
+        world.assertAsBefore();
+      }
+    }
+  }
+
+  /** Nor what it built after the first rollback was killed; or it may go. */
+  @Test
+  void aRollbackThatBringsChangesBackIsKilledAndTheInstanceGoesOn() throws Exception {
+    boolean more = true;
+    for (int point = 0; more; point++) {
+      for (boolean discard : List.of(false, true)) {
+        World world = new World("goes-on" + point + discard);
+        world.engine.run(world.engine.plan(world.request));
+        Optional<UUID> id = world.machine.tree.id;
+        world.machine.tree.targetFingerprint = "built";
+        world.faults.killAt(point, point % 2 == 0);
+        more = world.killed(() -> rollBackIfBegun(world));
+        world.faults.killNever();
+        boolean goesOn = world.instance.onStorage();
+        if (goesOn) {
+          world.machine.tree.targetFingerprint = "built since";
+        }
+        if (more) {
+          try {
+            world.engine.rollBack(
+                new RollbackRequest(world.storage, INSTANCE, discard ? id : Optional.empty()));
+          } catch (ConflictException e) {
+            assertThat(e.code()).isEqualTo(ErrorCode.MOVE_NOT_FOUND);
+          }
+        }
+        if (!discard) {
+          assertThat(world.machine.oldStore).isEqualTo(goesOn ? "built since" : "built");
+        }
+        assertThat(world.machine.merging).as("point %s", point).isFalse();
+        world.assertAsBefore();
       }
     }
   }

@@ -26,6 +26,10 @@ final class FakeTree implements StorageTree {
   String sourceFingerprint = "source";
   String targetFingerprint = "source";
   boolean sourceChangesAtEachLook;
+
+  /** Whether the old store has its database still, beneath the one that is used. */
+  boolean hiddenIsThere = true;
+
   Optional<Problem> outOfReach = Optional.empty();
   Optional<Problem> unsuitable = Optional.empty();
   final List<String> trash = new ArrayList<>();
@@ -137,6 +141,8 @@ final class FakeTree implements StorageTree {
    */
   @Override
   public boolean there(Path file) {
-    return file.startsWith("/nix") || Files.exists(file, LinkOption.NOFOLLOW_LINKS);
+    return file.startsWith("/nix")
+        || (hiddenIsThere && file.startsWith("/hidden/nix"))
+        || Files.exists(file, LinkOption.NOFOLLOW_LINKS);
   }
 }

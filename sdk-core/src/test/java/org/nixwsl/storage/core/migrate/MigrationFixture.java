@@ -39,6 +39,11 @@ abstract class MigrationFixture {
   /** For whom a machine was opened, in order. */
   final List<Optional<String>> opened = new ArrayList<>();
 
+  /** Whether a store can be reached that another one was bound over. */
+  boolean hasView = true;
+
+  final List<String> views = new ArrayList<>();
+
   private int closed;
   final MigrationEngine engine = engine(Stillness.none());
   final RunOptions options =
@@ -93,6 +98,14 @@ abstract class MigrationFixture {
       @Override
       public NixConfigWriter config() {
         return config;
+      }
+
+      @Override
+      public Optional<Beneath> beneath() {
+        return hasView
+            ? Optional.of(
+                new Beneath(machine, machine.tree, Path.of("/hidden"), () -> views.add("closed")))
+            : Optional.empty();
       }
 
       @Override

@@ -268,7 +268,7 @@ final class MoveTest extends MigrationFixture {
   }
 
   @Test
-  void aCommittedMoveIsTakenBackOnlyIfNothingIsLostByIt() throws IOException {
+  void aCommittedMoveIsTakenBackWithoutItsChangesOnlyIfTheyMayGo() throws IOException {
     MigrationRequest request = withSource();
     engine.run(engine.plan(request));
     UUID id = machine.tree.id.orElseThrow();
@@ -277,10 +277,12 @@ final class MoveTest extends MigrationFixture {
     assertThat(engine.status(storage(), ONE).inUse()).isTrue();
     machine.tree.users = List.of();
     machine.tree.targetFingerprint = "changed";
-    refused(ErrorCode.CHANGED_SINCE_COMMIT, () -> engine.rollBack(back()));
+    machine.mergeRefusals.add(Problem.of(ErrorCode.NO_SPACE, "Full.", "Make room."));
+    refused(ErrorCode.NO_SPACE, () -> engine.rollBack(back()));
     refused(
-        ErrorCode.CHANGED_SINCE_COMMIT,
+        ErrorCode.NO_SPACE,
         () -> engine.rollBack(new RollbackRequest(storage(), ONE, Optional.of(UUID.randomUUID()))));
+    assertThat(engine.status(storage(), ONE).phase()).isEqualTo(Phase.COMMITTED);
     Path database = request.source().database();
     Files.move(database, folder.resolve("aside"));
     refused(ErrorCode.NOT_A_STORE, () -> engine.rollBack(back()));
@@ -289,6 +291,8 @@ final class MoveTest extends MigrationFixture {
     RollbackReport report = engine.rollBack(new RollbackRequest(storage(), ONE, Optional.of(id)));
     assertThat(machine.tree.id).isEmpty();
     assertThat(report.trash()).isPresent();
+    assertThat(report.broughtBack()).isEmpty();
+    assertThat(machine.oldStore).isEqualTo("source");
     assertThat(report.diskDeleted()).as("something is in its trash").isFalse();
     assertThat(report.undone())
         .containsExactly(

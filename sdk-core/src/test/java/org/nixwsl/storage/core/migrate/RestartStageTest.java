@@ -11,6 +11,7 @@ import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.migrate.MigrationPlan;
@@ -283,8 +284,9 @@ final class RestartStageTest extends InstanceFixture {
     assertThat(report.copy().notes()).as("it was restarted").noneMatch(n -> n.contains("frozen"));
     freeze.inForce = Optional.empty(); // the instance ended
     freeze.calls.clear();
+    machine.mergeRefusals.add(Problem.of(ErrorCode.NO_SPACE, "Full.", "Make room."));
     machine.tree.targetFingerprint = "changed";
-    fails(ErrorCode.CHANGED_SINCE_COMMIT, () -> freezing.rollBack(back()));
+    fails(ErrorCode.NO_SPACE, () -> freezing.rollBack(back()));
     assertThat(freeze.calls).containsExactly("begin", "end");
     machine.tree.targetFingerprint = "source";
     instance.startFails = true;
@@ -293,35 +295,6 @@ final class RestartStageTest extends InstanceFixture {
     instance.startFails = false;
     freezing.rollBack(back());
     assertThat(instance.onStorage()).isFalse();
-  }
-
-  @Test
-  void whatTheInstanceWroteSinceItsRestartIsNotLostUnasked() throws IOException {
-    move();
-    machine.tree.targetFingerprint = "changed";
-    fails(ErrorCode.CHANGED_SINCE_COMMIT, () -> engine.rollBack(back()));
-    assertThat(instance.onStorage()).as("nothing was restarted").isTrue();
-    engine.rollBack(new RollbackRequest(storage(), ONE, machine.tree.id));
-    assertThat(instance.onStorage()).isFalse();
-  }
-
-  /** The first rollback removed the id, and the instance went on on the storage. */
-  @Test
-  void whatTheInstanceWroteAfterARollbackThatFailedIsNotLostUnasked() throws IOException {
-    move();
-    Optional<UUID> id = machine.tree.id;
-    instance.stopFails = true;
-    fails(ErrorCode.WSL_FAILED, () -> engine.rollBack(back()));
-    assertThat(machine.tree.id).isEmpty();
-    assertThat(instance.onStorage()).isTrue();
-    instance.stopFails = false;
-    machine.tree.targetFingerprint = "built since";
-    fails(ErrorCode.CHANGED_SINCE_COMMIT, () -> engine.rollBack(back()));
-    assertThat(instance.onStorage()).as("nothing was restarted").isTrue();
-    assertThat(machine.tree.trash).isEmpty();
-    engine.rollBack(new RollbackRequest(storage(), ONE, id));
-    assertThat(instance.onStorage()).isFalse();
-    assertThat(machine.tree.trash).hasSize(1);
   }
 
   /** It discards nothing: the store has to stand still while it is looked at. */

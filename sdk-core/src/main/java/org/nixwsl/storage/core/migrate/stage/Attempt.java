@@ -199,7 +199,7 @@ public final class Attempt implements AutoCloseable {
   }
 
   /** Something that a report has to tell people. */
-  void say(String note) {
+  public void say(String note) {
     notes.add(note);
   }
 

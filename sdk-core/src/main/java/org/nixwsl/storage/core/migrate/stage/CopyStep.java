@@ -197,6 +197,15 @@ public final class CopyStep implements StageStep {
    * @throws IntegrityException {@code SOURCE_DAMAGED} with all damaged paths
    */
   static void requireSound(CopyReport report) {
+    requireSound(report, "moved");
+  }
+
+  /**
+   * The same of another way.
+   *
+   * @param what what is not done with a damaged store, such as "moved"
+   */
+  public static void requireSound(CopyReport report, String what) {
     List<StoreFinding> damage =
         report.findings().stream().filter(f -> f.verdict().damage()).toList();
     if (damage.isEmpty()) {
@@ -210,7 +219,9 @@ public final class CopyStep implements StageStep {
     throw new IntegrityException(
         Problem.of(
             ErrorCode.SOURCE_DAMAGED,
-            "The store is not moved, because "
+            "The store is not "
+                + what
+                + ", because "
                 + damage.size()
                 + " of its paths differ from what its database says: "
                 + names

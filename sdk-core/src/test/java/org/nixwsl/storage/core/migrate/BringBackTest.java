@@ -1,0 +1,212 @@
+package org.nixwsl.storage.core.migrate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+import org.nixwsl.storage.RunOptions;
+import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.disk.ByteSize;
+import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.error.StateLeft;
+import org.nixwsl.storage.error.StorageSdkException;
+import org.nixwsl.storage.event.StorageEvent;
+import org.nixwsl.storage.migrate.BroughtBack;
+import org.nixwsl.storage.migrate.MigrationStatus;
+import org.nixwsl.storage.migrate.RollbackReport;
+import org.nixwsl.storage.migrate.RollbackRequest;
+import org.nixwsl.storage.migrate.Stage;
+import org.nixwsl.storage.store.StoreFinding;
+import org.nixwsl.storage.store.Verdict;
+
+/** What came to the storage after the commit comes back into the old store by a rollback. */
+final class BringBackTest extends InstanceFixture {
+  private static final BroughtBack BROUGHT = new BroughtBack(3, ByteSize.ofBytes(30));
+
+  @Test
+  void whatTheInstanceBuiltSinceItsRestartIsInTheOldStoreBeforeTheIdGoes() throws IOException {
+    move();
+    machine.tree.targetFingerprint = "built";
+    machine.changes.clear();
+    EventGrammar grammar = new EventGrammar();
+    RollbackReport report =
+        engine.rollBack(back(), RunOptions.builder().on(StorageEvent.class, grammar).build());
+    grammar.check(StorageEvent.Completed.class);
+    assertThat(grammar.succeeded()).startsWith(Stage.PREFLIGHT, Stage.BRING_BACK, Stage.RESTART);
+    assertThat(report.broughtBack()).contains(BROUGHT);
+    assertThat(machine.oldStore).isEqualTo("built");
+    assertThat(machine.merging).isFalse();
+    assertThat(instance.onStorage()).isFalse();
+    assertThat(instance.system).isEqualTo(FakeInstance.OLD);
+    assertThat(report.trash()).isPresent();
+    assertThat(report.undone()).startsWith(Stage.RESTART, Stage.COMMIT);
+    assertThat(views).as("it keeps mounts").contains("closed");
+    assertThat(machine.changes)
+        .containsSubsequence(
+            "begin merge into /hidden/nix",
+            "merge paths",
+            "merge state",
+            "merge proof",
+            "merge end");
+  }
+
+  @Test
+  void theOldStoreIsReachedBeneathTheOneThatRunsAndThatStandsStill() throws IOException {
+    FakeFreeze freeze = new FakeFreeze();
+    MigrationEngine freezing = engine(freeze);
+    freezing.run(freezing.plan(whole()));
+    freeze.inForce = Optional.empty(); // the instance ended
+    freeze.calls.clear();
+    machine.tree.targetFingerprint = "built";
+    assertThat(freezing.rollBack(back()).broughtBack()).contains(BROUGHT);
+    assertThat(machine.changes).contains("begin merge into /hidden/nix");
+    assertThat(freeze.calls).startsWith("begin").doesNotHaveDuplicates();
+  }
+
+  /** A rescue boot: the instance runs from the old store, and what it built before is not there. */
+  @Test
+  void anOldStoreThatIsInUseStandsStillMeanwhileAndNoLonger() throws IOException {
+    FakeFreeze freeze = new FakeFreeze();
+    MigrationEngine freezing = engine(freeze);
+    freezing.run(freezing.plan(whole()));
+    instance.rescues = 1;
+    Operation.quiet(
+        "restart",
+        operation -> {
+          instance.terminate(operation);
+          instance.start(operation);
+          return true;
+        });
+    freeze.inForce = Optional.empty();
+    freeze.calls.clear();
+    machine.tree.targetFingerprint = "built";
+    assertThat(instance.onStorage()).isFalse();
+    assertThat(freezing.rollBack(back()).broughtBack()).contains(BROUGHT);
+    assertThat(freeze.calls.subList(0, 2)).containsExactly("begin", "end");
+    assertThat(freeze.inForce).isEmpty();
+    assertThat(machine.oldStore).isEqualTo("built");
+  }
+
+  @Test
+  void anOldStoreThatWasReducedGetsItAllBackThoughNothingWasBuilt() throws IOException {
+    move();
+    machine.oldStore = "reduced";
+    assertThat(engine.rollBack(back()).broughtBack()).contains(BROUGHT);
+    assertThat(machine.oldStore).isEqualTo("source");
+  }
+
+  @Test
+  void nothingIsBroughtWhereNothingChanged() throws IOException {
+    move();
+    assertThat(engine.rollBack(back()).broughtBack()).isEmpty();
+    assertThat(machine.changes).noneMatch(change -> change.contains("merge"));
+  }
+
+  @Test
+  void changesThatMayGoAreNotBrought() throws IOException {
+    move();
+    machine.tree.targetFingerprint = "built";
+    RollbackReport report = engine.rollBack(new RollbackRequest(storage(), ONE, machine.tree.id));
+    assertThat(report.broughtBack()).isEmpty();
+    assertThat(machine.oldStore).isEqualTo("source");
+    assertThat(instance.onStorage()).isFalse();
+  }
+
+  @Test
+  void anOldStoreWithoutADatabaseIsNothingToGoBackTo() throws IOException {
+    FakeFreeze freeze = new FakeFreeze();
+    MigrationEngine freezing = engine(freeze);
+    freezing.run(freezing.plan(whole()));
+    freeze.inForce = Optional.empty();
+    machine.tree.hiddenIsThere = false;
+    Optional<UUID> id = machine.tree.id;
+    fails(ErrorCode.NOT_A_STORE, () -> freezing.rollBack(back()));
+    fails(ErrorCode.NOT_A_STORE, () -> freezing.rollBack(new RollbackRequest(storage(), ONE, id)));
+    assertThat(instance.onStorage()).isTrue();
+    assertThat(machine.tree.id).isEqualTo(id);
+    assertThat(freeze.inForce).isEmpty();
+  }
+
+  @Test
+  void whatStandsAgainstItIsFoundBeforeAnythingIsBegun() throws IOException {
+    move();
+    machine.tree.targetFingerprint = "built";
+    machine.mergeRefusals.add(Problem.of(ErrorCode.NO_SPACE, "Full.", "Make room."));
+    fails(ErrorCode.NO_SPACE, () -> engine.rollBack(back()));
+    assertThat(status().phase()).isEqualTo(MigrationStatus.Phase.COMMITTED);
+    assertThat(instance.onStorage()).isTrue();
+    assertThat(machine.changes).noneMatch(change -> change.contains("merge"));
+  }
+
+  @Test
+  void aStoreThatChangesMeanwhileIsBroughtOnceMore() throws IOException {
+    move();
+    machine.tree.targetFingerprint = "built";
+    machine.changesWhileMerging = true;
+    StorageSdkException e = fails(ErrorCode.STORE_CHANGED, () -> engine.rollBack(back()));
+    assertThat(e.stateLeft()).isEqualTo(StateLeft.RESUMABLE);
+    assertThat(instance.onStorage()).isTrue();
+    assertThat(machine.tree.id).isPresent();
+    assertThat(status().phase()).isEqualTo(MigrationStatus.Phase.ROLLING_BACK);
+    assertThat(status().notes()).anyMatch(note -> note.contains("began to bring"));
+    machine.changesWhileMerging = false;
+    assertThat(engine.rollBack(back()).broughtBack()).contains(BROUGHT);
+    assertThat(machine.oldStore).isEqualTo("built+");
+  }
+
+  @Test
+  void aDamagedStoreIsNotBroughtBackAndCanBeGivenUp() throws IOException {
+    move();
+    Optional<UUID> id = machine.tree.id;
+    machine.tree.targetFingerprint = "built";
+    machine.mergeFindings.add(new StoreFinding("/nix/store/x", Verdict.MODIFIED, "rotten"));
+    StorageSdkException e = fails(ErrorCode.SOURCE_DAMAGED, () -> engine.rollBack(back()));
+    assertThat(e).hasMessageContaining("not brought back");
+    assertThat(machine.oldStore).isEqualTo("source");
+    assertThat(machine.merging).isTrue();
+    engine.rollBack(new RollbackRequest(storage(), ONE, id));
+    assertThat(machine.merging).as("what was left of it").isFalse();
+    assertThat(machine.oldStore).isEqualTo("source");
+    assertThat(instance.onStorage()).isFalse();
+  }
+
+  /** The first rollback brought it and removed the id, and the instance went on on the storage. */
+  @Test
+  void whatTheInstanceBuildsAfterARollbackThatFailedIsBroughtToo() throws IOException {
+    move();
+    machine.tree.targetFingerprint = "built";
+    instance.stopFails = true;
+    fails(ErrorCode.WSL_FAILED, () -> engine.rollBack(back()));
+    assertThat(machine.tree.id).isEmpty();
+    assertThat(status().broughtBack()).contains(BROUGHT);
+    assertThat(instance.onStorage()).isTrue();
+    instance.stopFails = false;
+    machine.tree.targetFingerprint = "built since";
+    assertThat(engine.rollBack(back()).broughtBack())
+        .contains(new BroughtBack(6, ByteSize.ofBytes(60)));
+    assertThat(machine.oldStore).isEqualTo("built since");
+    assertThat(machine.tree.trash).hasSize(1);
+  }
+
+  /** From inside the machine that runs on the store nothing leads beneath it. */
+  @Test
+  void withoutAWayToTheOldStoreChangesAreRefused() throws IOException {
+    FakeFreeze freeze = new FakeFreeze();
+    MigrationEngine freezing = engine(freeze);
+    freezing.run(freezing.plan(whole()));
+    freeze.inForce = Optional.empty();
+    hasView = false;
+    machine.tree.targetFingerprint = "built";
+    fails(ErrorCode.CHANGED_SINCE_COMMIT, () -> freezing.rollBack(back()));
+    assertThat(instance.onStorage()).isTrue();
+    assertThat(List.of(machine.oldStore)).containsExactly("source");
+  }
+
+  private MigrationStatus status() {
+    return engine.status(storage(), ONE);
+  }
+}
