@@ -112,13 +112,13 @@ public interface StoreMigrator {
    * there, unless {@link RollbackRequest#discardChangesSince} lets it go: store paths, profiles and
    * roots. Store paths and roots that only the old store has stay there; its profiles become those
    * of the storage. So are store paths that an old store lost which an instance had left behind by
-   * its restart. Until that is done the id stays, and the instance goes on on the storage. The store
-   * on the storage stands still meanwhile, where it can be made to.
+   * its restart. Until that is done the id stays, and the instance goes on on the storage. The
+   * store on the storage stands still meanwhile, where it can be made to.
    *
    * @throws org.nixwsl.storage.error.ConflictException {@code MOVE_NOT_FOUND}; {@code STORAGE_BUSY}
    *     if an instance runs from the directory and cannot be restarted from here; {@code
-   *     CHANGED_SINCE_COMMIT} if the directory holds what the old store does not, and that cannot be
-   *     brought back from here; {@code STORE_IN_USE} if Nix works in the old store, {@code
+   *     CHANGED_SINCE_COMMIT} if the directory holds what the old store does not, and that cannot
+   *     be brought back from here; {@code STORE_IN_USE} if Nix works in the old store, {@code
    *     STORE_CHANGED} if the other one changes while it is brought back; {@code MOVE_RUNNING}
    * @throws org.nixwsl.storage.error.EnvironmentException {@code NOT_A_STORE} if the move was
    *     committed and the old store is not there any more; {@code NO_SPACE} if it has no room for

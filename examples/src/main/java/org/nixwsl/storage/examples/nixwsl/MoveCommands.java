@@ -24,7 +24,7 @@ import picocli.CommandLine.Option;
 final class MoveCommands {
   private MoveCommands() {}
 
-  private static Map<String, Object> json(BroughtBack brought) {
+  private static Map<String, Object> amount(BroughtBack brought) {
     return Output.object("paths", brought.paths(), "bytes", brought.bytes().bytes());
   }
 
@@ -120,7 +120,7 @@ final class MoveCommands {
                 "undone", report.undone().stream().map(Output::camel).toList());
         report.trash().ifPresent(name -> json.put("trash", name));
         json.put("diskDeleted", report.diskDeleted());
-        report.broughtBack().ifPresent(brought -> json.put("broughtBack", json(brought)));
+        report.broughtBack().ifPresent(brought -> json.put("broughtBack", amount(brought)));
         json.put("notes", report.notes());
         shown.print(json, out -> print(out, report));
         return NixWsl.OK;
@@ -171,7 +171,7 @@ final class MoveCommands {
               "instance", status.instance().value(), "phase", Output.camel(status.phase()));
       status.begun().ifPresent(begun -> json.put("begun", begun.toString()));
       status.storageId().ifPresent(id -> json.put("storageId", id.toString()));
-      status.broughtBack().ifPresent(brought -> json.put("broughtBack", json(brought)));
+      status.broughtBack().ifPresent(brought -> json.put("broughtBack", amount(brought)));
       json.put("storageSeen", status.storageSeen());
       json.put("inUse", status.inUse());
       json.put(

@@ -67,7 +67,10 @@ final class WslDemo {
           table.step(
               "build in " + second,
               () ->
-                  inside(wsl, second, "echo on the disk >/root/built && nix-store --add /root/built")
+                  inside(
+                          wsl,
+                          second,
+                          "echo on the disk >/root/built && nix-store --add /root/built")
                       .strip(),
               path -> path);
       table.step(

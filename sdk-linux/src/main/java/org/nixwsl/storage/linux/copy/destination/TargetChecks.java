@@ -121,7 +121,8 @@ public final class TargetChecks {
   /** The exception that a problem of this class is thrown as. */
   public static StorageSdkException asException(Problem problem) {
     return switch (problem.code()) {
-      case TARGET_NOT_EMPTY, TARGET_INSIDE_SOURCE, STORAGE_BUSY, STORE_IN_USE -> new ConflictException(problem);
+      case TARGET_NOT_EMPTY, TARGET_INSIDE_SOURCE, STORAGE_BUSY, STORE_IN_USE ->
+          new ConflictException(problem);
       default -> new EnvironmentException(problem);
     };
   }
