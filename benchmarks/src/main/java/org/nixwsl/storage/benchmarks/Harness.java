@@ -97,12 +97,13 @@ final class Harness {
     }
   }
 
-  /** Prints the table of all that was measured, and the commands. */
+  /** Prints the table of all that was measured, the commands, and the medians as charts. */
   void print() {
     out.print(Table.of(works));
     out.printf("%nRuns of each, in turn: %d. Load average: %s.%n%n", runs, loads);
     told.forEach(out::println);
     out.println();
+    out.print(Plot.of(works));
   }
 
   private static Timings.Run time(Contestant contestant, Operation operation)

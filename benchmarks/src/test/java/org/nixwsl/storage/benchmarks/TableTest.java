@@ -59,7 +59,7 @@ final class TableTest {
   }
 
   /** Runs that kept two processors busy. */
-  private static Timings timings(String name, boolean ours, long... millis) {
+  static Timings timings(String name, boolean ours, long... millis) {
     return new Timings(
         name,
         ours,
