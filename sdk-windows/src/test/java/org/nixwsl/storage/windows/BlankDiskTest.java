@@ -41,7 +41,12 @@ class BlankDiskTest extends MounterFixture {
         .filteredOn(script -> script.startsWith("set -- 'format'"))
         .singleElement()
         .asString()
-        .startsWith("set -- 'format' 'sdc' '8:32' '131072' '" + DISK + "' '" + marker + "'\n");
+        .startsWith(
+            "set -- 'format' 'sdc' '8:32' '131072' '"
+                + DISK
+                + "' '"
+                + marker
+                + "' 'mkfs.ext4' 'nodiscard,");
   }
 
   @Test

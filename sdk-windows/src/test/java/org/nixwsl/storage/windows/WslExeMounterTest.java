@@ -98,7 +98,9 @@ class WslExeMounterTest extends MounterFixture {
             script ->
                 assertThat(script)
                     .startsWith(
-                        "set -- 'remount' 'sdc' '8:32' '" + DISK + "' '/mnt/wsl/nixstorage'\n"));
+                        "set -- 'remount' 'sdc' '8:32' '"
+                            + DISK
+                            + "' '/mnt/wsl/nixstorage' 'ext4' ''\n"));
   }
 
   @Test
