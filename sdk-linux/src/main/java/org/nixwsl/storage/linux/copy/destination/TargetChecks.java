@@ -200,7 +200,15 @@ public final class TargetChecks {
     }
     if (!found.writable()) {
       return Optional.of(
-          unsuitable(target, "the mount at " + found.printablePoint() + " is read-only"));
+          Problem.of(
+              ErrorCode.UNSUITABLE_FILE_SYSTEM,
+              "Cannot copy a store to "
+                  + PathBytes.printable(target)
+                  + ": the mount at "
+                  + found.printablePoint()
+                  + " is read-only.",
+              "Mount it for writing. After an error of its device: unmount it and check it with"
+                  + " e2fsck before that."));
     }
     return symlinkOn(found, mounts, existing)
         .map(link -> unsuitable(target, PathBytes.printable(link) + " is a symlink"));
