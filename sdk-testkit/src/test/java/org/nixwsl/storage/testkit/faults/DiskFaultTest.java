@@ -123,13 +123,13 @@ class DiskFaultTest {
     assertThat(fails(Trouble.WRITES_FAIL, Moment.COPY)).isPresent();
     disk.mend();
     // Only who writes next makes the kernel say in the table of mounts that it gave up.
-    for (ErrorCode code : List.of(ErrorCode.IO_FAILED, ErrorCode.WRONG_STORAGE)) {
+    for (ErrorCode code : List.of(ErrorCode.IO_FAILED, ErrorCode.UNSUITABLE_FILE_SYSTEM)) {
       assertThatThrownBy(() -> SmallMove.resume(disk.storage(), disk.mounter()))
           .isInstanceOfSatisfying(
               StorageSdkException.class,
               e -> {
-                assertThat(e.code()).as("%s", e).isIn(code, ErrorCode.WRONG_STORAGE);
-                assertThat(e.problem().remedy()).containsIgnoringCase("unmount");
+                assertThat(e.code()).as("%s", e).isIn(code, ErrorCode.UNSUITABLE_FILE_SYSTEM);
+                assertThat(e.problem().remedy()).contains("unmount it");
               });
     }
     disk.mounter().unmount(disk.storage());
@@ -196,7 +196,7 @@ class DiskFaultTest {
         LoopFileSystem.run("sh", "-c", "echo 1 >/proc/sys/vm/drop_caches");
       }
       case PULLED -> disk.unplug();
-      case DISK_FULL -> LoopFileSystem.fillBut(filler(), GUEST_LEFT_KIB);
+      case DISK_FULL -> fillTheDisk();
       case VOLUME_FULL -> LoopFileSystem.fillBut(host.path().resolve("filler"), HOST_LEFT_KIB);
     }
   }
@@ -207,13 +207,22 @@ class DiskFaultTest {
       case PULLED -> {}
       case DISK_FULL -> {
         disk.mounter().ensureMounted(disk.storage());
-        Files.delete(filler());
+        Files.delete(onDisk("reserved"));
+        Files.delete(onDisk("filler"));
       }
       case VOLUME_FULL -> Files.delete(host.path().resolve("filler"));
     }
   }
 
-  private Path filler() {
-    return disk.mounter().state(disk.storage()).orElseThrow().mountPoint().resolve("filler");
+  /** Most of it without writing, so that the volume below has room still. */
+  private void fillTheDisk() throws IOException {
+    Path reserved = Files.createFile(onDisk("reserved"));
+    long most = Files.getFileStore(reserved).getUnallocatedSpace() - (1 << 20);
+    LoopFileSystem.run("fallocate", "-l", Long.toString(most), reserved.toString());
+    LoopFileSystem.fillBut(onDisk("filler"), GUEST_LEFT_KIB);
+  }
+
+  private Path onDisk(String name) {
+    return disk.mounter().state(disk.storage()).orElseThrow().mountPoint().resolve(name);
   }
 }
