@@ -29,9 +29,9 @@ import org.nixwsl.storage.linux.store.FileFacts;
 final class StateMerger {
   private static final Path VAR = Path.of("var");
   private static final Path STATE = VAR.resolve("nix");
-  private static final Path DATABASE = STATE.resolve("db");
   private static final Path PROFILES = STATE.resolve("profiles");
   private static final Path ROOTS = STATE.resolve("gcroots");
+  private static final List<Path> PLACED = List.of(PROFILES, ROOTS, VAR.resolve("log"));
 
   /** How the hook of the module names what it keeps on the root disk; a copy of them is stale. */
   private static final String OF_THE_HOOK = "nix-storage-";
@@ -153,7 +153,7 @@ final class StateMerger {
       names.add(from.getFileName());
       Path place = directory.resolve(from.getFileName());
       Path to = store.resolve(place);
-      if (place.equals(DATABASE)) {
+      if (!isPlaced(place)) {
         continue;
       }
       if (isDirectory(from) && isDirectory(to) && onlyOurs(to)) {
@@ -172,6 +172,11 @@ final class StateMerger {
         }
       }
     }
+  }
+
+  /** The store's sockets, locks and database are its own; what leads to what is placed is, too. */
+  private static boolean isPlaced(Path place) {
+    return PLACED.stream().anyMatch(part -> place.startsWith(part) || part.startsWith(place));
   }
 
   private static boolean leadsBeside(Path entry) throws IOException {

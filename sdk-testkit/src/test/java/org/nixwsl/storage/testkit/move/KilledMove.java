@@ -52,7 +52,7 @@ final class KilledMove {
         .createDisk(DiskSpec.ofSize(ByteSize.mebibytes(512)));
   }
 
-  private static void run(String... command) {
+  static void run(String... command) {
     Operation.quiet("test", operation -> new ProcessRunner().runOk(Command.of(command), operation));
   }
 }

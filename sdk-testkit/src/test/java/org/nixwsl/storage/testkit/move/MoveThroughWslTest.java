@@ -113,6 +113,40 @@ class MoveThroughWslTest extends WslMoves {
     assertNoGuestIsLeft("nixos");
   }
 
+  /** What was added to the store on the storage is not only in the trash at any of them. */
+  @Tag("long")
+  @ParameterizedTest
+  @EnumSource(names = {"BRING_BACK", "COMMIT", "COPY"})
+  void aRollbackThatBringsChangesBackAndIsKilledIsBroughtToItsEndByAnother(Stage stage)
+      throws Exception {
+    instance("nixos");
+    MigrationEngine engine = engine();
+    engine.run(engine.plan(KilledMove.request(disk, "nixos").build()));
+    String at = STORAGE + "/nixos";
+    String added =
+        sh(
+                "nixos",
+                "nix-store --store 'local?real=%s/store&state=%s/var/nix&log=/tmp' --add /etc/passwd"
+                        .formatted(at, at)
+                    + " 2>/tmp/said")
+            .strip();
+
+    ProcessRunner.Result killed = killedRollback("nixos", stage);
+    assertThat(killed.exitCode()).as(killed.allText()).isEqualTo(137);
+    assertNoGuestIsLeft("nixos");
+
+    sh("nixos", "NIX_REMOTE=local nix-store --verify --check-contents 2>/tmp/said");
+    if (stage != Stage.BRING_BACK) {
+      assertThat(engine().status(storage(), InstanceName.of("nixos")).broughtBack()).isPresent();
+    }
+    RollbackReport back = engine().rollBack(rollback("nixos"));
+    assertThat(back.broughtBack().orElseThrow().paths()).isEqualTo(1);
+    sh("nixos", "cmp /etc/passwd " + added + " && NIX_REMOTE=local nix-store -q --hash " + added);
+    sh("nixos", "NIX_REMOTE=local nix-store --verify --check-contents 2>/tmp/said");
+    assertThat(sh("nixos", "ls -A /nix")).doesNotContain(".nixwsl-copy");
+    assertNoGuestIsLeft("nixos");
+  }
+
   @Tag("long")
   @Test
   void severalInstancesMoveToOneDiskOneAfterTheOther() throws Exception {

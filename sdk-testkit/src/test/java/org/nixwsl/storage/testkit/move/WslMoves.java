@@ -95,17 +95,27 @@ abstract class WslMoves {
 
   /** A move in a process of its own, which is killed when a stage begins. */
   ProcessRunner.Result killedMove(String instance, Stage stage, String... scriptBefore) {
+    return killed(KilledMove.class, instance, stage, scriptBefore);
+  }
+
+  /** The same of a rollback. */
+  ProcessRunner.Result killedRollback(String instance, Stage stage) {
+    return killed(KilledRollback.class, instance, stage);
+  }
+
+  private ProcessRunner.Result killed(
+      Class<?> program, String instance, Stage stage, String... more) {
     List<String> command =
         new ArrayList<>(
             List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-cp",
                 System.getProperty("java.class.path"),
-                KilledMove.class.getName(),
+                program.getName(),
                 disk.toString(),
                 instance,
                 stage.name()));
-    command.addAll(List.of(scriptBefore));
+    command.addAll(List.of(more));
     return run(
         Command.of(command)
             .with("NIXWSL_WSL", wsl.executable().toString())

@@ -75,9 +75,25 @@ class ThreeInstancesTest {
     engine.run(plan("gamma"));
     assertRunsFromTheDisk("gamma");
 
+    String built =
+        in(
+                "beta",
+                """
+                nix-build --no-out-link -E 'derivation { name = "kept"; builder = "/bin/sh";
+                  system = builtins.currentSystem; args = [ "-c" "echo kept > $out" ]; }'
+                """)
+            .strip();
+    in("beta", "nix-env --profile /nix/var/nix/profiles/mine --set " + built);
     RollbackReport back = engine.rollBack(RollbackRequest.of(storage, InstanceName.of("beta")));
     assertThat(back.diskDeleted()).isFalse();
     assertRunsFromItsRoot("beta");
+    assertThat(back.broughtBack().orElseThrow().paths()).as("with its derivation").isEqualTo(2);
+    assertThat(in("beta", "nix-store --check-validity " + built + " && cat " + built))
+        .isEqualTo("kept\n");
+    assertThat(in("beta", "readlink -f /nix/var/nix/profiles/mine").strip()).isEqualTo(built);
+    assertThat(in("beta", "ls -A /nix /run/nixwsl/root-disk"))
+        .as("nothing is left of it")
+        .doesNotContain(".nixwsl-copy", "home");
     assertThat(engine.reclaim(storage).removed()).containsExactly(back.trash().orElseThrow());
 
     for (String instance : List.of("alpha", "gamma")) {
