@@ -65,8 +65,9 @@ final class BringBack implements AutoCloseable {
 
   /**
    * The way to the old store. Where an instance runs on {@code /nix}, it is beneath what is mounted
-   * there: the store itself where the instance runs from the storage, and a writable view of it
-   * where it stands still. The caller closes it, before the storage is unmounted.
+   * there: the store itself where the instance runs from the storage, and a view of it that nothing
+   * makes read-only where it runs from the old one. Nix's own lock keeps others out of that one.
+   * The caller closes the way before the storage is unmounted.
    *
    * @param hidden whether the instance runs from the storage
    * @return empty if the store cannot be reached from here

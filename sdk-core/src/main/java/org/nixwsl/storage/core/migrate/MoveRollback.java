@@ -86,7 +86,7 @@ final class MoveRollback {
             AttachStep.mountToUndo(attempt);
             restarted = armed() && RestartStep.runsFromStorage(attempt);
             if (restarted && !discards()) {
-              freeze(still, "the store on the storage");
+              freeze(still);
             }
             requireNothingIsLost();
           });
@@ -150,13 +150,7 @@ final class MoveRollback {
       }
       return;
     }
-    // One that runs from the storage stands still already, until it is stopped.
-    try (UndoStack thaw = new UndoStack(attempt.operation().ticker())) {
-      if (!restarted) {
-        freeze(thaw, "the old store");
-      }
-      wayBack.orElseThrow().run(toBringBack.get());
-    }
+    wayBack.orElseThrow().run(toBringBack.get());
   }
 
   private void requireNothingIsLost() throws IOException, InterruptedException {
@@ -240,15 +234,18 @@ final class MoveRollback {
         && attempt.state().of(Stage.COMMIT) != Progress.UNTOUCHED;
   }
 
-  /** What the instance that runs there writes after the look would be lost. */
-  private void freeze(UndoStack still, String what) throws IOException, InterruptedException {
+  /** What the instance that runs from the storage writes after the look would be lost. */
+  private void freeze(UndoStack still) throws IOException, InterruptedException {
     NixStore running = attempt.request().source();
     if (!stillness.available(running)) {
       return;
     }
     String token =
-        effects.make("freeze " + what, () -> stillness.begin(running, attempt.operation()));
-    still.push("thaw " + what, operation -> stillness.end(Optional.of(token), running, operation));
+        effects.make(
+            "freeze the store on the storage", () -> stillness.begin(running, attempt.operation()));
+    still.push(
+        "thaw the store on the storage",
+        operation -> stillness.end(Optional.of(token), running, operation));
   }
 
   private void requireUnused(StorageTree.Facts facts) {

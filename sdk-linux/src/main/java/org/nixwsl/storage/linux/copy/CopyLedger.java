@@ -210,11 +210,13 @@ final class CopyLedger {
     return List.copyOf(notes);
   }
 
-  private boolean copiedSound(String name) {
-    if (standing.contains(name)) {
-      return false;
-    }
+  /** Whether a store path of the source was found to be damaged. */
+  boolean isDamaged(String name) {
     StoreFinding finding = findings.get(StoreRow.LOGICAL_PREFIX + name);
-    return finding == null || !finding.verdict().damage();
+    return finding != null && finding.verdict().damage();
+  }
+
+  private boolean copiedSound(String name) {
+    return !standing.contains(name) && !isDamaged(name);
   }
 }

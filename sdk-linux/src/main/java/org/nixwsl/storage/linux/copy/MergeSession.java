@@ -22,6 +22,7 @@ import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.StageProgress;
 import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.IntegrityException;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.linux.copy.destination.CopyWorkspace;
@@ -33,6 +34,7 @@ import org.nixwsl.storage.linux.store.StoreDatabase;
 import org.nixwsl.storage.linux.store.StoreRow;
 import org.nixwsl.storage.store.CopyReport;
 import org.nixwsl.storage.store.NixStore;
+import org.nixwsl.storage.store.StoreFinding;
 
 /**
  * One copy into a store that stays one at each moment: it gets what the source has and it lacks,
@@ -169,6 +171,7 @@ final class MergeSession implements CopySession {
         new StateMerger(
             staged, target.directory(), workspace, parts.nodes(), operation::checkCancelled);
     open.settle(() -> round(state, database, progress));
+    requireSound();
     merger.keepRoots();
     database.mergeTarget();
     parts.fileSystem().sync(operation);
@@ -190,6 +193,28 @@ final class MergeSession implements CopySession {
     merger.place();
     links.addTo(parts.targetStore());
     parts.fileSystem().sync(operation);
+  }
+
+  /** A database that has damaged paths would be the word of this store for them. */
+  private void requireSound() {
+    List<StoreFinding> damage =
+        ledger.findings().stream().filter(finding -> finding.verdict().damage()).toList();
+    if (!damage.isEmpty()) {
+      throw new IntegrityException(
+          Problem.of(
+                  ErrorCode.SOURCE_DAMAGED,
+                  damage.size()
+                      + " paths of "
+                      + PathBytes.printable(source.directory())
+                      + " differ from what its database says, such as "
+                      + damage.get(0).path()
+                      + ": they do not come into "
+                      + PathBytes.printable(target.directory())
+                      + ".",
+                  "Repair them with nix-store --repair-path, or delete them, and call again.")
+              .leaving(StateLeft.RESUMABLE),
+          damage);
+    }
   }
 
   /** Copies what is there now; whether nothing changed meanwhile. */

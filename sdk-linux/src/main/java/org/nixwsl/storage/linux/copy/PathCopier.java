@@ -279,7 +279,10 @@ final class PathCopier {
               .copy(Optional.of(row), walker);
       compare(row, path);
       progress.advance(0, 1);
-      if (isBatchFull(row.name(), path) && sealing.tryLock()) {
+      if (workspace.merges() && ledger.isDamaged(row.name())) {
+        // It must not take the place of what the store has.
+        TreeRemoval.remove(place);
+      } else if (isBatchFull(row.name(), path) && sealing.tryLock()) {
         try {
           seal();
         } finally {

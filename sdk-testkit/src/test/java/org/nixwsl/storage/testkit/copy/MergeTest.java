@@ -190,6 +190,24 @@ class MergeTest {
   }
 
   @Test
+  void whatIsDamagedOnTheStorageTakesNoPlaceInTheOldStore() throws Exception {
+    String both = named(old, "package-1");
+    Path rotten = rot(old.storeDirectory().resolve(both));
+    byte[] bytes = Files.readAllBytes(rotten);
+    Path other = storage.storeDirectory().resolve(both).resolve("share/doc/file-1");
+    rot(storage.storeDirectory().resolve(both));
+    Files.delete(other);
+    Map<String, String> before = paths(old);
+
+    refused(ErrorCode.SOURCE_DAMAGED);
+
+    assertThat(rotten).hasBinaryContent(bytes);
+    assertThat(old.storeDirectory().resolve(both).resolve("share/doc/file-1")).exists();
+    assertThat(paths(old)).isEqualTo(before);
+    assertThat(state(old, "gcroots")).doesNotContainKey("mine");
+  }
+
+  @Test
   void nothingIsBegunWhereThereIsNoRoomOrNixWorksOrTheDatabaseIsGone() throws Exception {
     SortedMap<String, String> before = TreeListing.of(old.directory(), name -> true);
     Path filler = rootDisk.path().resolve("filler");

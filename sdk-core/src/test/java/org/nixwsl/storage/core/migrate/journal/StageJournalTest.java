@@ -155,6 +155,27 @@ final class StageJournalTest {
     assertThat(state.failure().orElseThrow().facts()).containsEntry("code", "STORAGE_BUSY");
   }
 
+  /** Several lines of one rollback, folded meanwhile. */
+  @Test
+  void whatARollbackNotedOfItselfIsKnownUntilItIsAtItsEnd() throws Exception {
+    Path file = begun();
+    try (StageJournal journal = StageJournal.open(file)) {
+      journal.append(entry(Kind.UNDO_INTENT, Stage.PREFLIGHT, Map.of()));
+      journal.append(entry(Kind.UNDO_INTENT, Stage.PREFLIGHT, Map.of("bringingBack", "true")));
+      journal.append(entry(Kind.FAILED, Stage.PREFLIGHT, Map.of("code", "NO_SPACE")));
+      journal.append(entry(Kind.UNDO_INTENT, Stage.PREFLIGHT, Map.of("broughtBack", "7 8 ab cd")));
+    }
+    try (StageJournal journal = StageJournal.open(file, 0)) {
+      assertThat(journal.state().rollingBack()).isTrue();
+      assertThat(journal.state().facts(Stage.PREFLIGHT))
+          .isEqualTo(Map.of("bringingBack", "true", "broughtBack", "7 8 ab cd"));
+      journal.append(entry(Kind.UNDONE, Stage.PREFLIGHT, Map.of()));
+    }
+    JournalState end = StageJournal.read(file).orElseThrow();
+    assertThat(end.rollingBack()).isFalse();
+    assertThat(end.facts(Stage.PREFLIGHT)).isEmpty();
+  }
+
   /** Cut anywhere it is what it was some lines ago, or no journal at all. */
   @Test
   void whereverItIsCutItIsAJournalOfBeforeOrRefused() throws Exception {
