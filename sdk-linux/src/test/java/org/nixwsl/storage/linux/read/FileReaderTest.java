@@ -57,19 +57,39 @@ class FileReaderTest {
     evict(file);
     read(new FileReader(FileReader.Cache.SPARED), file, 3 * MEBIBYTE);
     assertThat(cached(file)).as("the first page, and what is read ahead of it").isLessThan(262_144);
-    read(new FileReader(FileReader.Cache.USED), file, 3 * MEBIBYTE);
-    assertThat(cached(file)).isEqualTo(3 * MEBIBYTE);
+    assertThatOnce(
+        () -> {
+          read(new FileReader(FileReader.Cache.USED), file, 3 * MEBIBYTE);
+          return cached(file) == 3 * MEBIBYTE;
+        });
   }
 
   @Test
   void takesFromTheCacheWhatItHas() throws IOException {
     Path file = onTheDevice(new byte[3 * MEBIBYTE]);
-    assertThat(cached(file)).as("it was written through the cache").isEqualTo(3 * MEBIBYTE);
+    assertThatOnce(
+        () -> {
+          read(new FileReader(FileReader.Cache.USED), file, 3 * MEBIBYTE);
+          long before = ThreadIo.bytesFromDevices();
+          read(new FileReader(FileReader.Cache.SPARED), file, 3 * MEBIBYTE);
+          return ThreadIo.bytesFromDevices() == before;
+        });
     long before = ThreadIo.bytesFromDevices();
-    read(new FileReader(FileReader.Cache.SPARED), file, 3 * MEBIBYTE);
-    assertThat(ThreadIo.bytesFromDevices()).isEqualTo(before);
     read(new FileReader(FileReader.Cache.AVOIDED), file, 3 * MEBIBYTE);
     assertThat(ThreadIo.bytesFromDevices()).isEqualTo(before + 3 * MEBIBYTE);
+  }
+
+  private interface Look {
+    boolean asExpected() throws IOException;
+  }
+
+  /** Other tests drop the caches of the machine, at any moment; not at each of so many. */
+  private static void assertThatOnce(Look look) throws IOException {
+    boolean seen = false;
+    for (int i = 0; i < 20 && !seen; i++) {
+      seen = look.asExpected();
+    }
+    assertThat(seen).isTrue();
   }
 
   private static byte[] read(FileReader reader, Path file, int size) throws IOException {
