@@ -145,9 +145,11 @@ public interface StoreMigrator {
   MigrationStatus status(SharedStorage storage, InstanceName instance);
 
   /**
-   * Empties the trash of a mounted storage: what rollbacks put there is gone then. What an instance
-   * still runs from is kept.
+   * Empties the trash of a mounted storage: what rollbacks put there is gone then, and the
+   * snapshots of a layout that has some. What an instance still runs from is kept.
    *
+   * @throws org.nixwsl.storage.error.EnvironmentException {@code TOOL_MISSING} if there are
+   *     subvolumes, and no program to delete them
    * @throws org.nixwsl.storage.error.DiskException {@code NOT_MOUNTED}
    * @throws org.nixwsl.storage.error.ConflictException {@code MOVE_RUNNING}
    */

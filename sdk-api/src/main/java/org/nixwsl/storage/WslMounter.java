@@ -42,7 +42,8 @@ public interface WslMounter {
   }
 
   /**
-   * Makes an ext4 file system on a disk that holds nothing, and mounts it. Refuses on any doubt.
+   * Makes the file system of the storage's layout on a disk that holds nothing, and mounts it.
+   * Refuses on any doubt; only a VHDX file is formatted.
    *
    * <p>On Windows the file must not be attached. It is known again inside WSL by 64 random
    * characters that are written to it before, so that no other disk of the same size can be taken

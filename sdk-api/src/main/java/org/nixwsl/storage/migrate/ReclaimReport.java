@@ -5,7 +5,7 @@ import java.util.List;
 /**
  * The trash of a storage was emptied.
  *
- * @param removed the names that are gone from it
+ * @param removed the names that are gone from it; those of snapshots begin with {@code snapshots/}
  * @param kept the names that are in use and were kept
  */
 public record ReclaimReport(List<String> removed, List<String> kept) {

@@ -44,7 +44,7 @@ public enum Stage {
   BRING_BACK,
   /** Detaches what the operation attached, when that was asked for. */
   DETACH,
-  /** Removes what lies in the trash of the storage. */
+  /** Removes what lies in the trash of the storage, and snapshots. */
   RECLAIM,
   /** Looks at a store that stays where it is. */
   VERIFY

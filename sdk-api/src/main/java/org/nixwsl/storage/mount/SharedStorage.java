@@ -21,7 +21,7 @@ public interface SharedStorage {
   /**
    * The UUID of its file system, which is its identity: device letters and names prove nothing.
    * When given, a disk with another one is refused and a blank disk is formatted with it; when not,
-   * a blank disk gets a random one.
+   * a blank disk gets a random one. A move to a physical disk needs it.
    */
   Optional<UUID> fileSystemUuid();
 

@@ -31,7 +31,9 @@ final class NotHere implements InstanceLayout {
     String why =
         inKernel(type)
             ? "the SDK has no code for it yet"
-            : "the kernel has no " + type + " (/proc/filesystems), and WSL's own kernel has none";
+            : "the kernel has no "
+                + type
+                + " loaded (/proc/filesystems), and WSL's own kernel has none";
     return List.of(
         Problem.of(
             ErrorCode.UNSUPPORTED_PLATFORM,
@@ -40,9 +42,10 @@ final class NotHere implements InstanceLayout {
   }
 
   /**
-   * Whether the kernel has a file system. proc_filesystems(5): the type is the last word of a line.
+   * Whether the kernel has a file system now. proc_filesystems(5): the type is the last word of a
+   * line.
    */
-  static boolean inKernel(String type) throws IOException {
+  private static boolean inKernel(String type) throws IOException {
     return Files.readAllLines(KERNELS, StandardCharsets.ISO_8859_1).stream()
         .anyMatch(line -> line.strip().replaceFirst("^nodev\\s+", "").equals(type));
   }

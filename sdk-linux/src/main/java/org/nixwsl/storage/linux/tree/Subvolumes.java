@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.nixwsl.storage.core.io.PathBytes;
@@ -44,13 +43,8 @@ final class Subvolumes implements InstanceLayout {
   public List<Problem> refusals(
       InstanceName instance, Optional<MountedStorage> storage, Operation operation)
       throws IOException, InterruptedException {
-    List<Problem> problems = new ArrayList<>();
-    if (!NotHere.inKernel(TYPE)) {
-      problems.addAll(
-          new NotHere(new StorageLayout.BtrfsSubvolumes()).refusals(instance, storage, operation));
-    }
-    missing(processes, operation).ifPresent(problems::add);
-    return List.copyOf(problems);
+    // Whether the kernel can mount it is seen when it is mounted: a module is loaded only then.
+    return missing(processes, operation).stream().toList();
   }
 
   private static Optional<Problem> missing(ProcessRunner processes, Operation operation)

@@ -1,7 +1,9 @@
 package org.nixwsl.storage.testkit.layout;
 
 import java.nio.file.Path;
+import java.util.UUID;
 import org.junit.jupiter.api.Tag;
+import org.nixwsl.storage.core.vhdx.VhdxEngine;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskSpec;
 import org.nixwsl.storage.migrate.MigrationRequest;
@@ -14,6 +16,8 @@ import org.nixwsl.storage.store.NixStore;
 @Tag("long")
 @Tag("once")
 class BtrfsThroughWslTest extends DisksOfWsl {
+  private static final DiskSpec DISK = DiskSpec.ofSize(ByteSize.mebibytes(512));
+
   @Override
   SharedStorage storage() {
     return on(wsl.folder().resolve("shared.vhdx"));
@@ -21,7 +25,10 @@ class BtrfsThroughWslTest extends DisksOfWsl {
 
   @Override
   SharedStorage onAnotherFileSystem() {
-    return on(wsl.addDisk("another", "ext4"));
+    Path file = wsl.folder().resolve("another.vhdx");
+    new VhdxEngine().create(file, DISK);
+    wsl.change(machine -> machine.format(file, 0, "ext4", UUID.randomUUID()));
+    return on(file);
   }
 
   private static SharedStorage on(Path file) {
@@ -37,7 +44,7 @@ class BtrfsThroughWslTest extends DisksOfWsl {
         .source(NixStore.ofRoot(Path.of("/")))
         .instance(INSTANCE)
         .storage(storage)
-        .createDisk(DiskSpec.ofSize(ByteSize.mebibytes(512)))
+        .createDisk(DISK)
         .build();
   }
 

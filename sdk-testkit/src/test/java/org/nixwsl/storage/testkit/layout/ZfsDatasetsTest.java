@@ -42,7 +42,7 @@ class ZfsDatasetsTest {
                 assertThat(problem.code()).isEqualTo(ErrorCode.UNSUPPORTED_PLATFORM);
                 assertThat(problem.message())
                     .contains("The layout zfs cannot be used")
-                    .contains("the kernel has no zfs");
+                    .contains("the kernel has no zfs loaded");
               });
     }
   }
