@@ -44,6 +44,9 @@ class DiskFaultTest {
 
   private static final int GUEST_LEFT_KIB = 60;
 
+  /** It reserves 16 MiB for itself at most, which only writing gets at. */
+  private static final long KEPT_BY_EXT4 = 24L << 20;
+
   @TempDir private static Path folder;
   private static SmallMove store;
 
@@ -217,7 +220,7 @@ class DiskFaultTest {
   /** Most of it without writing, so that the volume below has room still. */
   private void fillTheDisk() throws IOException {
     Path reserved = Files.createFile(onDisk("reserved"));
-    long most = Files.getFileStore(reserved).getUnallocatedSpace() - (1 << 20);
+    long most = Files.getFileStore(reserved).getUnallocatedSpace() - KEPT_BY_EXT4;
     LoopFileSystem.run("fallocate", "-l", Long.toString(most), reserved.toString());
     LoopFileSystem.fillBut(onDisk("filler"), GUEST_LEFT_KIB);
   }
