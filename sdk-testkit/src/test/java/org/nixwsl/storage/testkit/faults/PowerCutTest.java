@@ -114,9 +114,10 @@ class PowerCutTest {
               goOn(move, where, cut, raw);
             } catch (AssertionError | RuntimeException e) {
               failures.add(cut + ": " + e); // one does not hide the others
+            } finally {
+              mounter.unmount(SharedStorage.onVhdx(move.disk()));
+              LoopFileSystem.run("rm", "-r", host(move).toString());
             }
-            mounter.unmount(SharedStorage.onVhdx(move.disk()));
-            LoopFileSystem.run("rm", "-r", host(move).toString());
           });
       System.out.printf(
           "power cuts, %s, -Dnixwsl.seed=%d: %d orders with %d flushes, %d cuts: %s, %s%n",
@@ -130,14 +131,22 @@ class PowerCutTest {
       throws IOException {
     vhdxOf(move, raw);
     boolean journalLost = where == Where.DISK && random.nextInt(4) == 0;
-    boolean formatting = where == Where.DISK && !journalLost && putJournal(move, cut.written());
+    boolean formatting = where == Where.DISK && putJournal(move, cut.written());
+    if (journalLost) {
+      Files.delete(SmallMove.journalOf(move.disk()));
+    }
     Seen what = look(raw);
     seen.merge(what, 1, Integer::sum);
-    if (what == Seen.NO_FILE_SYSTEM && !journalLost) {
+    if (what == Seen.NO_FILE_SYSTEM) {
       assertThat(formatting).as("only what was being formatted is no file system").isTrue();
     }
     End end = where == Where.DISK ? takeUp(move, what, journalLost) : takeUpOnTheDiskItself(move);
     ends.merge(end, 1, Integer::sum);
+    if (journalLost && what == Seen.ID) {
+      assertThat(end)
+          .as("nobody moves onto a store that an instance may use")
+          .isEqualTo(End.REFUSED_AS_COMMITTED);
+    }
     store.assertMoved(move.storage(), mounter);
   }
 

@@ -90,15 +90,19 @@ final class RecordedMove implements AutoCloseable {
             : SharedStorage.inDirectory(run.resolve("mnt").resolve(vhdx.mountName().value()));
     RecordedMove move =
         new RecordedMove(disk, storage, directory.resolve("blank.vhdx"), WriteLog.open(logFile));
-    if (where == Where.DIRECTORY) {
-      new VhdxEngine().create(disk, DiskSpec.ofSize(SmallMove.DISK_SIZE), RunOptions.ofDefaults());
-      Files.copy(disk, move.blank);
-      mounter.prepareBlankDisk(vhdx, RunOptions.ofDefaults());
-      LoopFileSystem.run("sync", "-f", run.resolve("mnt").toString());
+    try {
+      if (where == Where.DIRECTORY) {
+        DiskSpec spec = DiskSpec.ofSize(SmallMove.DISK_SIZE);
+        new VhdxEngine().create(disk, spec, RunOptions.ofDefaults());
+        Files.copy(disk, move.blank);
+        mounter.prepareBlankDisk(vhdx, RunOptions.ofDefaults());
+        LoopFileSystem.run("sync", "-f", run.resolve("mnt").toString());
+      }
+      move.begun = move.log.count();
+      store.run(storage, mounter, move.new Watch());
+    } finally {
+      mounter.unmount(vhdx);
     }
-    move.begun = move.log.count();
-    store.run(storage, mounter, move.new Watch());
-    mounter.unmount(vhdx);
     move.log.count();
     LoopFileSystem.run("rm", "-r", host.toString());
     return move;
