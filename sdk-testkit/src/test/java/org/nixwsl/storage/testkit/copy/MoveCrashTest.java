@@ -311,7 +311,9 @@ class MoveCrashTest {
         SortedMap<String, String> tree =
             TreeListing.of(target().storeDirectory().resolve(name), n -> true);
         kill.at(change, after);
-        assertThat(catchThrowable(this::rollBackOnly)).isInstanceOf(Kill.Killed.class);
+        Throwable thrown = catchThrowable(this::rollBackOnly);
+        // The first rollback may have made a change more than the later ones.
+        assertThat(thrown == null || thrown instanceof Kill.Killed).as("%s", thrown).isTrue();
         if (Files.notExists(target().directory().resolve(".nix-storage-id"))) {
           assertThat(rows(source)).contains("/nix/store/" + name);
         }
