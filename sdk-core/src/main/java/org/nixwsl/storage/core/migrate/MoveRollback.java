@@ -161,10 +161,7 @@ final class MoveRollback {
     if (!restarted) {
       requireUnused(facts.get());
     }
-    // Not whether the id is there: a rollback of before may have removed it and gone no further,
-    // with the instance still running from the storage.
-    if (attempt.state().of(Stage.COMMIT) == Progress.UNTOUCHED
-        || facts.get().directory() != StorageTree.Directory.STORE) {
+    if (!mayHaveBeenUsed(facts.get())) {
       return;
     }
     wayBack = BringBack.of(attempt, machine, restarted);
@@ -186,6 +183,22 @@ final class MoveRollback {
     if (!discards()) {
       lookWhatToBringBack();
     }
+  }
+
+  /**
+   * Whether an instance may have written to the storage. What a directory looks like does not tell:
+   * a copy that was killed right after its commit looks unfinished, and boots all the same. Neither
+   * does the id alone: a rollback of before may have removed it and gone no further, with the
+   * instance still running from the storage.
+   */
+  private boolean mayHaveBeenUsed(StorageTree.Facts facts) throws IOException {
+    Progress commit = attempt.state().of(Stage.COMMIT);
+    boolean neverWritten =
+        commit == Progress.BEGUN
+            && !restarted
+            && !attempt.state().rollingBack()
+            && facts.storageId().filter(attempt.storageId()::equals).isEmpty();
+    return commit != Progress.UNTOUCHED && !neverWritten && tree.there(onStorage().database());
   }
 
   private void lookWhatToBringBack() throws IOException, InterruptedException {
@@ -265,10 +278,13 @@ final class MoveRollback {
   }
 
   private String fingerprint() throws IOException, InterruptedException {
+    return tree.fingerprint(onStorage(), attempt.operation());
+  }
+
+  /** The store that the move made. */
+  private NixStore onStorage() {
     MountedStorage mounted = attempt.mounted().orElseThrow();
-    return tree.fingerprint(
-        NixStore.ofNixDirectory(mounted.instanceDirectory(attempt.request().instance())),
-        attempt.operation());
+    return NixStore.ofNixDirectory(mounted.instanceDirectory(attempt.request().instance()));
   }
 
   private ConflictException notOurs(Stage stage) {

@@ -1,13 +1,16 @@
 package org.nixwsl.storage.core.migrate;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.nixwsl.storage.RunOptions;
+import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.error.ErrorCode;
@@ -75,13 +78,7 @@ final class BringBackTest extends InstanceFixture {
     MigrationEngine freezing = engine(freeze);
     freezing.run(freezing.plan(whole()));
     instance.rescues = 1;
-    Operation.quiet(
-        "restart",
-        operation -> {
-          instance.terminate(operation);
-          instance.start(operation);
-          return true;
-        });
+    bootByHand();
     freeze.inForce = Optional.empty();
     freeze.calls.clear();
     machine.tree.targetFingerprint = "built";
@@ -172,6 +169,65 @@ final class BringBackTest extends InstanceFixture {
     assertThat(machine.merging).as("what was left of it").isFalse();
     assertThat(machine.oldStore).isEqualTo("source");
     assertThat(instance.onStorage()).isFalse();
+  }
+
+  /** Such a directory looks unfinished, and a boot takes it. */
+  @Test
+  void whatWasBuiltAfterACommitThatWasKilledBeforeItsTidyingIsBroughtBack() throws IOException {
+    moveIsKilledAtTheId(true);
+    bootByHand();
+    assertThat(instance.onStorage()).isTrue();
+    machine.tree.targetFingerprint = "built";
+    assertThat(engine.rollBack(back()).broughtBack()).contains(BROUGHT);
+    assertThat(machine.oldStore).isEqualTo("built");
+    assertThat(instance.onStorage()).isFalse();
+  }
+
+  @Test
+  void whatIsBuiltInItAfterARollbackThatFailedIsBroughtBackToo() throws IOException {
+    moveIsKilledAtTheId(true);
+    bootByHand();
+    machine.tree.targetFingerprint = "built";
+    instance.stopFails = true;
+    fails(ErrorCode.WSL_FAILED, () -> engine.rollBack(back()));
+    assertThat(machine.tree.id).isEmpty();
+    instance.stopFails = false;
+    machine.tree.targetFingerprint = "built since";
+    engine.rollBack(back());
+    assertThat(machine.oldStore).isEqualTo("built since");
+  }
+
+  /** The id was never there, so that nobody used the copy; the old store went on meanwhile. */
+  @Test
+  void aCopyThatWasNeverCommittedIsNotBroughtBack() throws IOException {
+    moveIsKilledAtTheId(false);
+    machine.oldStore = "went on";
+    assertThat(engine.rollBack(back()).broughtBack()).isEmpty();
+    assertThat(machine.oldStore).isEqualTo("went on");
+  }
+
+  /** Between the id and the tidying, or right before the id. */
+  private void moveIsKilledAtTheId(boolean after) throws IOException {
+    BringBackTest other = new BringBackTest();
+    other.folder = Files.createDirectory(folder.resolve("other"));
+    other.nameTheDisk();
+    other.move();
+    machine.commitIsCutShort = true;
+    faults.killAt(other.faults.made().indexOf("write the id"), after);
+    assertThatThrownBy(this::move).isInstanceOf(FaultPlan.Killed.class);
+    faults.killNever();
+    assertThat(machine.tree.id.isPresent()).isEqualTo(after);
+    assertThat(machine.tree.directory).isEqualTo(StorageTree.Directory.UNFINISHED);
+  }
+
+  private void bootByHand() {
+    Operation.quiet(
+        "restart",
+        operation -> {
+          instance.terminate(operation);
+          instance.start(operation);
+          return true;
+        });
   }
 
   /** The first rollback brought it and removed the id, and the instance went on on the storage. */

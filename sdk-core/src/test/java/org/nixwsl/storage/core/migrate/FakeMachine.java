@@ -67,6 +67,10 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
   boolean mounted;
   boolean committed;
   boolean formattingIsCutShort;
+
+  /** The commit comes to its id and no further: what killed it goes by the test. */
+  boolean commitIsCutShort;
+
   boolean unmountFails;
   boolean fileGoesAway;
   boolean hasTasks;
@@ -267,6 +271,7 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
             });
     change("begin " + (request.update() ? "update " : "") + request.target().directory());
     tree.directory = StorageTree.Directory.UNFINISHED;
+    tree.hasDatabase = false;
     return new Session();
   }
 
@@ -363,6 +368,7 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
     @Override
     public void copyState(StageProgress progress) {
       change("state");
+      tree.hasDatabase = true;
     }
 
     @Override
@@ -374,7 +380,9 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
     @Override
     public void commit(UUID storageId) {
       change("commit");
-      tree.directory = StorageTree.Directory.STORE;
+      if (!commitIsCutShort) {
+        tree.directory = StorageTree.Directory.STORE;
+      }
       tree.id = Optional.of(storageId);
       committed = true;
     }

@@ -30,6 +30,9 @@ final class FakeTree implements StorageTree {
   /** Whether the old store has its database still, beneath the one that is used. */
   boolean hiddenIsThere = true;
 
+  /** Whether an unfinished copy has its database by now. */
+  boolean hasDatabase;
+
   Optional<Problem> outOfReach = Optional.empty();
   Optional<Problem> unsuitable = Optional.empty();
   final List<String> trash = new ArrayList<>();
@@ -141,6 +144,9 @@ final class FakeTree implements StorageTree {
    */
   @Override
   public boolean there(Path file) {
+    if (file.startsWith("/fake/mount")) {
+      return directory == Directory.STORE || (directory == Directory.UNFINISHED && hasDatabase);
+    }
     return file.startsWith("/nix")
         || (hiddenIsThere && file.startsWith("/hidden/nix"))
         || Files.exists(file, LinkOption.NOFOLLOW_LINKS);
