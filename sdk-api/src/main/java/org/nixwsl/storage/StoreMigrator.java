@@ -111,9 +111,11 @@ public interface StoreMigrator {
    * <p>What came to the storage since the commit is brought into the old store first, and proven
    * there, unless {@link RollbackRequest#discardChangesSince} lets it go: store paths, profiles and
    * roots. Store paths and roots that only the old store has stay there; its profiles become those
-   * of the storage. So are store paths that an old store lost which an instance had left behind by
-   * its restart. Until that is done the id stays, and the instance goes on on the storage. The
-   * store on the storage stands still meanwhile, where it can be made to.
+   * of the storage. Where a boot may have taken the storage, store paths that the old store has
+   * lost since are brought too, also if nothing was built. Until that is done the id stays, and the
+   * instance goes on on the storage. The store on the storage stands still meanwhile, where it can
+   * be made to; what is written to one that cannot, before its instance is stopped, makes the call
+   * fail with {@code STORE_CHANGED}, and the next one brings it.
    *
    * @throws org.nixwsl.storage.error.ConflictException {@code MOVE_NOT_FOUND}; {@code STORAGE_BUSY}
    *     if an instance runs from the directory and cannot be restarted from here; {@code

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.migrate.journal.JournalEntry;
 import org.nixwsl.storage.core.migrate.journal.JournalState;
 import org.nixwsl.storage.core.migrate.stage.Attempt;
@@ -35,7 +36,17 @@ import org.nixwsl.storage.store.NixStore;
  * <p>The journal keeps what was done with the rollback as a whole, {@link Stage#PREFLIGHT}.
  */
 final class BringBack implements AutoCloseable {
-  private static final String BEGUN = "bringingBack";
+  private static final String WAY = "bringingBack";
+
+  /** Begun, and not at its end. */
+  private static final String UNDER_WAY = "true";
+
+  /** All is in the old store and counted; what made it resumable may lie there still. */
+  private static final String COUNTED = "tidying";
+
+  /** Nothing of it is left. */
+  private static final String ENDED = "false";
+
   private static final String FINGERPRINT = "broughtBack";
   private static final String PATHS = "broughtBackPaths";
   private static final String BYTES = "broughtBackBytes";
@@ -95,7 +106,8 @@ final class BringBack implements AutoCloseable {
 
   /** Throws what stands against it. Changes nothing. */
   void requirePossible() throws IOException, InterruptedException {
-    Failures.refuse(host.mergeRefusals(request(), attempt.operation()));
+    Failures.refuse(
+        host.mergeRefusals(request(), attempt.operation()).stream().map(this::forCallers).toList());
   }
 
   /**
@@ -106,7 +118,7 @@ final class BringBack implements AutoCloseable {
   void run(String fingerprint) throws IOException, InterruptedException {
     Operation operation = attempt.operation();
     Optional<BroughtBack> before = done(attempt.state());
-    attempt.note(JournalEntry.Kind.UNDO_INTENT, Stage.PREFLIGHT, Map.of(BEGUN, "true"));
+    note(Map.of(WAY, UNDER_WAY));
     try (CopySession session =
         effects.make(
             "begin to bring back", () -> host.beginMerge(request(), attempt.operation()))) {
@@ -115,15 +127,46 @@ final class BringBack implements AutoCloseable {
       report.notes().forEach(attempt::say);
       long paths = before.map(BroughtBack::paths).orElse(0L) + report.paths();
       long bytes = before.map(b -> b.bytes().bytes()).orElse(0L) + report.bytes().bytes();
-      attempt.note(
-          JournalEntry.Kind.UNDO_INTENT,
-          Stage.PREFLIGHT,
+      note(
           Map.of(
-              FINGERPRINT, fingerprint,
-              PATHS, Long.toString(paths),
-              BYTES, Long.toString(bytes)));
+              WAY,
+              COUNTED,
+              FINGERPRINT,
+              fingerprint,
+              PATHS,
+              Long.toString(paths),
+              BYTES,
+              Long.toString(bytes)));
       effects.run("end the way back", session::finish);
     }
+    note(Map.of(WAY, ENDED));
+  }
+
+  private void note(Map<String, String> facts) throws IOException, InterruptedException {
+    attempt.note(JournalEntry.Kind.UNDO_INTENT, Stage.PREFLIGHT, facts);
+  }
+
+  /** What a caller can do where changes cannot be brought back. */
+  static String orLetGo(Attempt attempt) {
+    return "Or, if the changes may go, give the storage id "
+        + attempt.storageId()
+        + " as discardChangesSince.";
+  }
+
+  /** A caller does not know the name under which the old store is seen beneath another one. */
+  private Problem forCallers(Problem problem) {
+    String message =
+        problem
+            .message()
+            .replace(
+                PathBytes.printable(old.directory()),
+                PathBytes.printable(attempt.request().source().directory()));
+    return new Problem(
+        problem.code(),
+        message.equals(problem.message()) ? message : message + " That is the old store.",
+        problem.remedy() + " " + orLetGo(attempt),
+        problem.retryable(),
+        problem.stateLeft());
   }
 
   private void bring(CopySession session, String fingerprint, StageProgress progress)
@@ -140,14 +183,21 @@ final class BringBack implements AutoCloseable {
     return Map.of(FINGERPRINT, fingerprint);
   }
 
-  /** Removes what a call left that was cut short and that nobody goes on with. */
+  /**
+   * Removes what a call left that was cut short and that nobody goes on with; does nothing where
+   * none did.
+   */
   void drop() throws IOException, InterruptedException {
+    if (ENDED.equals(attempt.state().facts(Stage.PREFLIGHT).getOrDefault(WAY, ENDED))) {
+      return;
+    }
     effects.run("tidy up after the way back", () -> host.dropMerge(old, attempt.operation()));
+    note(Map.of(WAY, ENDED));
   }
 
-  /** Whether a call began it, of the rollback that the journal is in. */
-  static boolean begun(JournalState state) {
-    return state.facts(Stage.PREFLIGHT).containsKey(BEGUN);
+  /** Whether a call began it that did not bring it to its end, and that is gone on with. */
+  static boolean underWay(JournalState state) {
+    return UNDER_WAY.equals(state.facts(Stage.PREFLIGHT).get(WAY));
   }
 
   /** Whether a call saw to it that the old store has all that one with this fingerprint holds. */
@@ -185,15 +235,22 @@ final class BringBack implements AutoCloseable {
 
   private void requireUnchanged(String fingerprint) throws IOException, InterruptedException {
     if (!fingerprint.equals(storageTree.fingerprint(from, attempt.operation()))) {
-      throw new ConflictException(
-          Problem.of(
-                  ErrorCode.STORE_CHANGED,
-                  "The store of "
-                      + attempt.request().instance()
-                      + " on the storage changed while it was brought back.",
-                  "Stop what builds, fetches or switches there and roll back again.")
-              .leaving(StateLeft.RESUMABLE)
-              .mayGoAway());
+      throw changed(attempt, "while it was brought back");
     }
+  }
+
+  /** The store on the storage did not stand still. */
+  static ConflictException changed(Attempt attempt, String when) {
+    return new ConflictException(
+        Problem.of(
+                ErrorCode.STORE_CHANGED,
+                "The store of "
+                    + attempt.request().instance()
+                    + " on the storage changed "
+                    + when
+                    + ".",
+                "Stop what builds, fetches or switches there and roll back again.")
+            .leaving(StateLeft.RESUMABLE)
+            .mayGoAway());
   }
 }

@@ -53,6 +53,9 @@ final class MoveRollback {
   /** What it is, if the old store has all of it. */
   private Optional<String> nothingToBring = Optional.empty();
 
+  /** What it was at the last look; empty if it was not looked at, or may go. */
+  private Optional<String> seen = Optional.empty();
+
   /** Leads to the old store; empty before it is looked for, and where there is no way. */
   private Optional<BringBack> wayBack = Optional.empty();
 
@@ -98,7 +101,8 @@ final class MoveRollback {
     } finally {
       wayBack.ifPresent(BringBack::close);
     }
-    Optional<BroughtBack> broughtBack = BringBack.done(attempt.state());
+    Optional<BroughtBack> broughtBack =
+        discards() ? Optional.empty() : BringBack.done(attempt.state());
     boolean diskBefore = attempt.diskFile().filter(Files::exists).isPresent();
     List<Stage> undone = new ArrayList<>();
     List<String> notes = new ArrayList<>();
@@ -111,6 +115,7 @@ final class MoveRollback {
           operation.runStage(step.stage(), progress -> step.undo(attempt, operation));
           undone.add(step.stage());
           still.keep();
+          requireNothingCameSince();
         }
         continue;
       }
@@ -126,6 +131,7 @@ final class MoveRollback {
       undone.add(step.stage());
       if (step.stage() == Stage.RESTART) {
         still.keep(); // it ended with the instance
+        requireNothingCameSince();
       } else if (step.stage() == Stage.COMMIT && restarted) {
         // The instance has let go of the directory; another one may have it too.
         requireUnused(attempt.look().orElseThrow());
@@ -144,13 +150,28 @@ final class MoveRollback {
 
   /** What an earlier call began and this one does not go on with leaves nothing behind. */
   private void bringBack() throws IOException, InterruptedException {
-    if (toBringBack.isEmpty()) {
-      if (wayBack.isPresent() && BringBack.begun(attempt.state())) {
-        wayBack.get().drop();
-      }
+    if (wayBack.isEmpty()) {
       return;
     }
-    wayBack.orElseThrow().run(toBringBack.get());
+    if (toBringBack.isEmpty() || !BringBack.underWay(attempt.state())) {
+      wayBack.get().drop();
+    }
+    if (toBringBack.isPresent()) {
+      wayBack.get().run(toBringBack.get());
+    }
+  }
+
+  /**
+   * A store that cannot be made to stand still is written to until its instance is stopped. Asked
+   * while the commit is not taken back, so that the next call looks for what came.
+   */
+  private void requireNothingCameSince() throws IOException, InterruptedException {
+    if (restarted && seen.isPresent() && !seen.get().equals(fingerprint())) {
+      throw BringBack.changed(
+          attempt,
+          "after the last look at it and before the instance was stopped, which runs from its old"
+              + " store again");
+    }
   }
 
   private void requireNothingIsLost() throws IOException, InterruptedException {
@@ -203,17 +224,19 @@ final class MoveRollback {
 
   private void lookWhatToBringBack() throws IOException, InterruptedException {
     String now = fingerprint();
-    boolean changed = !CommitStep.committedFingerprint(attempt).equals(Optional.of(now));
+    seen = Optional.of(now);
+    boolean seenTo = BringBack.isDone(attempt.state(), now);
+    boolean changed = !seenTo && !CommitStep.committedFingerprint(attempt).equals(Optional.of(now));
+    // What an instance does with the old store after it was restarted on it is its own affair.
+    boolean mayLack = seenTo ? restarted : armed();
     if (wayBack.isEmpty()) {
-      if (changed) {
-        throw cannotBeBroughtBack();
+      // Without a way, an old store that is hidden cannot be asked what it lacks.
+      if (changed || (mayLack && !restarted && lacks(attempt.request().source()))) {
+        throw cannotBeBroughtBack(changed);
       }
       return;
     }
-    boolean seenTo = BringBack.isDone(attempt.state(), now);
-    // What an instance does with the old store after it was restarted on it is its own affair.
-    boolean mayLack = seenTo ? restarted : armed();
-    if ((seenTo || !changed) && !(mayLack && wayBack.get().lacks())) {
+    if (!changed && !(mayLack && wayBack.get().lacks())) {
       nothingToBring = Optional.of(now);
       return;
     }
@@ -221,19 +244,23 @@ final class MoveRollback {
     toBringBack = Optional.of(now);
   }
 
-  private ConflictException cannotBeBroughtBack() {
+  private boolean lacks(NixStore old) throws IOException, InterruptedException {
+    return machine.host().lacking(onStorage(), old, attempt.operation()).paths() > 0;
+  }
+
+  private ConflictException cannotBeBroughtBack(boolean changed) {
     return new ConflictException(
         Problem.of(
             ErrorCode.CHANGED_SINCE_COMMIT,
             "The store of "
                 + attempt.request().instance()
-                + " on the storage has changed since it was committed: paths, profiles or roots"
-                + " differ from what was moved. They are not brought back from inside the machine"
-                + " that runs on its /nix.",
-            "Roll back from Windows, which brings them back; or, if the changes may go, give the"
-                + " storage id "
-                + attempt.storageId()
-                + " as discardChangesSince."));
+                + (changed
+                    ? " on the storage has changed since it was committed: paths, profiles or roots"
+                        + " differ from what was moved."
+                    : " on the storage has store paths that the old store has lost since it was"
+                        + " committed.")
+                + " They are not brought back from inside the machine that runs on its /nix.",
+            "Roll back from Windows, which brings them back. " + BringBack.orLetGo(attempt)));
   }
 
   /** Whether the caller said that the changes since the commit may go, of this move. */

@@ -71,8 +71,7 @@ final class MoveStatus {
     if (mounted.isEmpty() && journal.isPresent()) {
       notes.add("The storage is not mounted: what is said of it comes from the journal.");
     }
-    if (journal.filter(BringBack::begun).isPresent()
-        && journal.flatMap(BringBack::done).isEmpty()) {
+    if (journal.filter(BringBack::underWay).isPresent()) {
       notes.add(
           "The rollback began to bring what came to the storage since the commit into the old store,"
               + " and did not come to its end: roll back again.");

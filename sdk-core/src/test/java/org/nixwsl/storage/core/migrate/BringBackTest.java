@@ -132,8 +132,11 @@ final class BringBackTest extends InstanceFixture {
   void whatStandsAgainstItIsFoundBeforeAnythingIsBegun() throws IOException {
     move();
     machine.tree.targetFingerprint = "built";
-    machine.mergeRefusals.add(Problem.of(ErrorCode.NO_SPACE, "Full.", "Make room."));
-    fails(ErrorCode.NO_SPACE, () -> engine.rollBack(back()));
+    machine.mergeRefusals.add(
+        Problem.of(ErrorCode.NO_SPACE, "No room in /hidden/nix.", "Make room."));
+    StorageSdkException e = fails(ErrorCode.NO_SPACE, () -> engine.rollBack(back()));
+    assertThat(e.problem().message()).isEqualTo("No room in /nix. That is the old store.");
+    assertThat(e.remedy()).startsWith("Make room.").contains("discardChangesSince");
     assertThat(status().phase()).isEqualTo(MigrationStatus.Phase.COMMITTED);
     assertThat(instance.onStorage()).isTrue();
     assertThat(machine.changes).noneMatch(change -> change.contains("merge"));
@@ -169,6 +172,88 @@ final class BringBackTest extends InstanceFixture {
     assertThat(machine.merging).as("what was left of it").isFalse();
     assertThat(machine.oldStore).isEqualTo("source");
     assertThat(instance.onStorage()).isFalse();
+  }
+
+  /** Without a freeze the instance writes until it is stopped. */
+  @Test
+  void whatIsWrittenBetweenTheLastLookAndTheStopIsBroughtByTheNextCall() throws IOException {
+    for (String built : List.of("source", "built")) {
+      BringBackTest other = fresh(built);
+      other.move();
+      other.machine.tree.targetFingerprint = built;
+      other.instance.buildsAtTheLast = Optional.of("built at the last");
+      StorageSdkException e =
+          fails(ErrorCode.STORE_CHANGED, () -> other.engine.rollBack(other.back()));
+      assertThat(e.stateLeft()).isEqualTo(StateLeft.RESUMABLE);
+      assertThat(other.instance.onStorage()).isFalse();
+      assertThat(other.machine.tree.trash).isEmpty();
+      assertThat(other.status().phase()).isEqualTo(MigrationStatus.Phase.ROLLING_BACK);
+      other.engine.rollBack(other.back());
+      assertThat(other.machine.oldStore).isEqualTo("built at the last");
+      assertThat(other.machine.tree.trash).hasSize(1);
+    }
+  }
+
+  @Test
+  void whatIsWrittenBeforeTheStopMayGoWithTheOtherChanges() throws IOException {
+    move();
+    instance.buildsAtTheLast = Optional.of("built at the last");
+    engine.rollBack(new RollbackRequest(storage(), ONE, machine.tree.id));
+    assertThat(machine.oldStore).isEqualTo("source");
+    assertThat(machine.tree.trash).hasSize(1);
+  }
+
+  /** The paths of the call that was cut short are in the count already. */
+  @Test
+  void whatWasCountedIsNotCountedAgainByTheCallAfterAKill() throws IOException {
+    move();
+    machine.tree.targetFingerprint = "built";
+    faults.killAt(changesOfARollback().indexOf("end the way back"), false);
+    assertThatThrownBy(() -> engine.rollBack(back())).isInstanceOf(FaultPlan.Killed.class);
+    faults.killNever();
+    assertThat(machine.merging).isTrue();
+    assertThat(status().broughtBack()).contains(BROUGHT);
+    assertThat(status().notes()).noneMatch(note -> note.contains("began to bring"));
+    machine.tree.targetFingerprint = "built since";
+    machine.changes.clear();
+    assertThat(engine.rollBack(back()).broughtBack())
+        .contains(new BroughtBack(6, ByteSize.ofBytes(60)));
+    assertThat(machine.changes)
+        .containsSubsequence("drop merge", "begin merge into /hidden/nix", "merge end");
+  }
+
+  @Test
+  void aSecondWayBackThatIsCutShortIsToldOfAndWhatWasBroughtIsNotReportedWhereItMayGo()
+      throws IOException {
+    move();
+    Optional<UUID> id = machine.tree.id;
+    machine.tree.targetFingerprint = "built";
+    instance.stopFails = true;
+    fails(ErrorCode.WSL_FAILED, () -> engine.rollBack(back()));
+    instance.stopFails = false;
+    assertThat(status().notes()).noneMatch(note -> note.contains("began to bring"));
+    machine.changesWhileMerging = true;
+    machine.tree.targetFingerprint = "built since";
+    fails(ErrorCode.STORE_CHANGED, () -> engine.rollBack(back()));
+    assertThat(status().notes()).anyMatch(note -> note.contains("began to bring"));
+    assertThat(engine.rollBack(new RollbackRequest(storage(), ONE, id)).broughtBack()).isEmpty();
+    assertThat(machine.merging).isFalse();
+  }
+
+  private List<String> changesOfARollback() throws IOException {
+    BringBackTest other = fresh("other");
+    other.move();
+    other.machine.tree.targetFingerprint = "built";
+    other.faults.killNever();
+    other.engine.rollBack(other.back());
+    return other.faults.made();
+  }
+
+  private BringBackTest fresh(String name) throws IOException {
+    BringBackTest other = new BringBackTest();
+    other.folder = Files.createDirectory(folder.resolve(name));
+    other.nameTheDisk();
+    return other;
   }
 
   /** Such a directory looks unfinished, and a boot takes it. */
@@ -208,9 +293,7 @@ final class BringBackTest extends InstanceFixture {
 
   /** Between the id and the tidying, or right before the id. */
   private void moveIsKilledAtTheId(boolean after) throws IOException {
-    BringBackTest other = new BringBackTest();
-    other.folder = Files.createDirectory(folder.resolve("other"));
-    other.nameTheDisk();
+    BringBackTest other = fresh("other");
     other.move();
     machine.commitIsCutShort = true;
     faults.killAt(other.faults.made().indexOf("write the id"), after);
@@ -260,6 +343,23 @@ final class BringBackTest extends InstanceFixture {
     fails(ErrorCode.CHANGED_SINCE_COMMIT, () -> freezing.rollBack(back()));
     assertThat(instance.onStorage()).isTrue();
     assertThat(List.of(machine.oldStore)).containsExactly("source");
+  }
+
+  /** A rescue boot, from inside the machine, with nothing built on the storage. */
+  @Test
+  void withoutAWayToAnOldStoreThatWasReducedItIsNotMadeDoWith() throws IOException {
+    FakeFreeze freeze = new FakeFreeze();
+    MigrationEngine freezing = engine(freeze);
+    freezing.run(freezing.plan(whole()));
+    instance.rescues = 1;
+    bootByHand();
+    freeze.inForce = Optional.empty();
+    hasView = false;
+    instance.controllable = false;
+    machine.oldStore = "reduced";
+    StorageSdkException e = fails(ErrorCode.CHANGED_SINCE_COMMIT, () -> freezing.rollBack(back()));
+    assertThat(e).hasMessageContaining("has lost");
+    assertThat(machine.tree.trash).isEmpty();
   }
 
   private MigrationStatus status() {

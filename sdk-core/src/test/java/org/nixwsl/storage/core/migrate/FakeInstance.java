@@ -39,6 +39,9 @@ final class FakeInstance implements Instances, InstanceShell, InstanceControl {
   boolean leaseHeld;
   boolean bootsFromAnother;
 
+  /** What the store on the storage is when it is stopped; empty for what it was. */
+  Optional<String> buildsAtTheLast = Optional.empty();
+
   /** Each start is brought to its end, and told as a failure. */
   boolean answersAreLost;
 
@@ -125,6 +128,9 @@ final class FakeInstance implements Instances, InstanceShell, InstanceControl {
       throw new EnvironmentException(Problem.of(ErrorCode.WSL_FAILED, "No stop.", "None."));
     }
     calls.add("stop");
+    if (onStorage()) {
+      buildsAtTheLast.ifPresent(built -> machine.tree.targetFingerprint = built);
+    }
     running = false;
     boot = Optional.empty();
     machine.tree.users = others;
