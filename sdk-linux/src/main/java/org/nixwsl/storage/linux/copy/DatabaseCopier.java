@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.core.io.DurableFiles;
 import org.nixwsl.storage.core.io.PathBytes;
@@ -118,7 +119,7 @@ final class DatabaseCopier {
     try {
       Files.deleteIfExists(older);
       DatabaseBackup.of(target, older);
-      DatabaseMerge.add(staged.database(), older).forEach(ledger::note);
+      DatabaseMerge.add(staged.database(), older, operation::cancelled).forEach(ledger::note);
       check();
     } catch (SQLException e) {
       operation.checkCancelled();
@@ -252,15 +253,7 @@ final class DatabaseCopier {
       // The file may be hostile: nothing that its schema names may run.
       statement.execute("pragma trusted_schema = 0");
       // A check of a large database takes seconds.
-      ProgressHandler.setHandler(
-          connection,
-          STEPS_BETWEEN_LOOKS,
-          new ProgressHandler() {
-            @Override
-            protected int progress() {
-              return operation.cancelled() ? 1 : 0;
-            }
-          });
+      stopWhen(operation::cancelled, connection);
       try (ResultSet integrity = statement.executeQuery("pragma integrity_check(1)")) {
         if (!integrity.next() || !"ok".equals(integrity.getString(1))) {
           throw new SQLException("integrity_check: " + integrity.getString(1));
@@ -275,6 +268,19 @@ final class DatabaseCopier {
         }
       }
     }
+  }
+
+  /** Makes what runs on a connection fail as soon as this is so. */
+  static void stopWhen(BooleanSupplier cancelled, Connection connection) throws SQLException {
+    ProgressHandler.setHandler(
+        connection,
+        STEPS_BETWEEN_LOOKS,
+        new ProgressHandler() {
+          @Override
+          protected int progress() {
+            return cancelled.getAsBoolean() ? 1 : 0;
+          }
+        });
   }
 
   private static EnvironmentException broken(

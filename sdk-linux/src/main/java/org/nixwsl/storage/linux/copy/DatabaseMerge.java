@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.BooleanSupplier;
 import org.nixwsl.storage.linux.store.StoreDatabase;
 import org.sqlite.SQLiteConfig;
 
@@ -35,9 +36,11 @@ final class DatabaseMerge {
    *
    * @param database is added to; nobody else has it open
    * @param older is only read; nobody writes to it
+   * @param cancelled asked all the while; SQLite gives up then, and nothing is added
    * @return what could not be added, for people
    */
-  static List<String> add(Path database, Path older) throws SQLException {
+  static List<String> add(Path database, Path older, BooleanSupplier cancelled)
+      throws SQLException {
     SQLiteConfig config = new SQLiteConfig();
     config.enforceForeignKeys(true);
     try (Connection connection = config.createConnection(StoreDatabase.url(database, "mode=rw"));
@@ -48,6 +51,7 @@ final class DatabaseMerge {
           "attach 'file:"
               + older.toAbsolutePath().toUri().getRawPath().replace("'", "''")
               + "?mode=ro&immutable=1' as older");
+      DatabaseCopier.stopWhen(cancelled, connection);
       DatabaseMerge merge = new DatabaseMerge(sql);
       sql.execute("begin immediate");
       merge.run();
@@ -60,8 +64,8 @@ final class DatabaseMerge {
     sql.execute(
         "create table "
             + KEPT
-            + " as select id, path from older.ValidPaths"
-            + " where path not in (select path from main.ValidPaths)");
+            + " as select id, path from older.ValidPaths o where path is not null"
+            + " and not exists (select 1 from main.ValidPaths m where m.path = o.path)");
     long rows = number("select count(*) from main.ValidPaths");
     String columns = shared("ValidPaths", Set.of("id"));
     sql.execute(

@@ -57,7 +57,7 @@ class DatabaseMergeTest {
         refs("both", "drv"),
         "insert into DerivationOutputs values (3, 'out', '/nix/store/not-there')");
 
-    assertThat(DatabaseMerge.add(newer, older)).isEmpty();
+    assertThat(add(newer, older)).isEmpty();
 
     assertThat(query(newer, "select path || ' ' || hash from ValidPaths order by id"))
         .containsExactly("both new", "fresh f", "only o", "drv d");
@@ -95,7 +95,7 @@ class DatabaseMergeTest {
         "insert into RealisationsRefs values (1, 2)",
         "insert into RealisationsRefs values (2, 1)");
 
-    assertThat(DatabaseMerge.add(newer, older)).isEmpty();
+    assertThat(add(newer, older)).isEmpty();
 
     assertThat(
             query(
@@ -124,7 +124,7 @@ class DatabaseMergeTest {
         path("/nix/store/both", "h"),
         "insert into BuildTraceV3 values (1, 'a', 'out', 'only', 's')",
         "insert into BuildTraceV3 values (2, 'b', 'out', 'both', 's')");
-    DatabaseMerge.add(newer, older);
+    add(newer, older);
     assertThat(query(newer, "select drvPath || outputPath from BuildTraceV3"))
         .containsExactly("aonly");
   }
@@ -134,10 +134,25 @@ class DatabaseMergeTest {
     Path newer = database("newer", SCHEMA);
     Path older = database("older", SCHEMA);
     run(older, REALISATIONS.get(0));
-    assertThat(DatabaseMerge.add(newer, older)).isEmpty();
+    assertThat(add(newer, older)).isEmpty();
     run(older, path("only", "o"), "insert into Realisations values (1, 'b', 'out', 1, 'sig')");
-    assertThat(DatabaseMerge.add(newer, older)).singleElement().asString().contains("Realisations");
+    assertThat(add(newer, older)).singleElement().asString().contains("Realisations");
     assertThat(query(newer, "select path from ValidPaths")).containsExactly("only");
+  }
+
+  @Test
+  void aRowWithoutAPathInEitherKeepsNoPathFromComing() throws SQLException {
+    List<String> loose = new ArrayList<>(SCHEMA);
+    loose.set(0, SCHEMA.get(0).replace("path text unique not null", "path text"));
+    Path newer = database("newer", loose);
+    Path older = database("older", loose);
+    String nameless = "insert into ValidPaths(path, hash, registrationTime) values (null, 'h', 1)";
+    run(newer, nameless, path("both", "h"));
+    run(older, nameless, path("only", "o"));
+    add(newer, older);
+    assertThat(query(newer, "select path from ValidPaths where path is not null"))
+        .containsExactlyInAnyOrder("both", "only");
+    assertThat(query(newer, "select count(*) from ValidPaths")).containsExactly("3");
   }
 
   @Test
@@ -147,8 +162,27 @@ class DatabaseMergeTest {
     run(older, path("only", "o"), "insert into Refs values (1, 99)");
     run(newer, path("both", "h"));
     run(older, "drop table DerivationOutputs");
-    assertThatThrownBy(() -> DatabaseMerge.add(newer, older)).isInstanceOf(SQLException.class);
+    assertThatThrownBy(() -> add(newer, older)).isInstanceOf(SQLException.class);
     assertThat(query(newer, "select path from ValidPaths")).containsExactly("both");
+  }
+
+  @Test
+  void nothingIsAddedByACallThatIsCancelled() throws SQLException {
+    Path newer = database("newer", SCHEMA);
+    Path older = database("older", SCHEMA);
+    run(
+        older,
+        "with recursive n(i) as (select 1 union all select i + 1 from n where i < 20000)"
+            + " insert into ValidPaths(path, hash, registrationTime) select 'p' || i, 'h', 1 from n");
+    assertThatThrownBy(() -> DatabaseMerge.add(newer, older, () -> true))
+        .isInstanceOf(SQLException.class);
+    assertThat(query(newer, "select count(*) from ValidPaths")).containsExactly("0");
+    add(newer, older);
+    assertThat(query(newer, "select count(*) from ValidPaths")).containsExactly("20000");
+  }
+
+  private static List<String> add(Path newer, Path older) throws SQLException {
+    return DatabaseMerge.add(newer, older, () -> false);
   }
 
   private Path database(String name, List<String> schema) throws SQLException {
