@@ -255,6 +255,7 @@ final class LinuxCopySession implements CopySession {
       return true;
     }
     copier.remove(removed);
+    reported.removeAll(removed); // their findings went with them
     links.learn(threads);
     copier.copy(added, true, progress);
     handled = rows;

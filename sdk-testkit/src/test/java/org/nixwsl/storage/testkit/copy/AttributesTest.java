@@ -9,6 +9,9 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
@@ -88,6 +91,40 @@ class AttributesTest {
     assertThat(report.findings()).noneMatch(finding -> finding.verdict().damage());
     assertThat(report.paths()).isEqualTo(fixture.paths().size());
     assertThat(differences()).contains("xattr");
+  }
+
+  @Test
+  void areReportedOnceMoreOfAPathThatChangedWhileItWasCopied() throws IOException {
+    String name = source.storeDirectory().relativize(plain).getName(0).toString();
+    List<CopyReport> reports = new ArrayList<>();
+    CopyBench.inSession(
+        source,
+        target,
+        (session, progress) -> {
+          session.copyPaths(progress);
+          registerAnew(name);
+          session.copyState(progress);
+          session.prove(progress);
+          reports.add(session.report());
+        });
+    assertThat(reports.get(0).findings())
+        .anyMatch(
+            finding ->
+                finding.path().endsWith(name)
+                    && finding.verdict() == Verdict.METADATA
+                    && finding.detail().contains("was not copied"));
+  }
+
+  private void registerAnew(String name) {
+    try (var connection = DriverManager.getConnection("jdbc:sqlite:" + source.database());
+        var statement = connection.createStatement()) {
+      statement.executeUpdate(
+          "update ValidPaths set registrationTime = registrationTime + 1 where path like '%"
+              + name
+              + "'");
+    } catch (SQLException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   @Test
