@@ -98,9 +98,13 @@ class DiskFaultTest {
 
   @AfterEach
   void takeAllAway() throws IOException {
-    try (LoopFileSystem last = host) {
+    try {
       if (disk != null) {
         disk.discard();
+      }
+    } finally {
+      if (host != null) {
+        host.close();
       }
     }
   }
