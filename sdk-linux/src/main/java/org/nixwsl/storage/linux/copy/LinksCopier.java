@@ -16,6 +16,7 @@ import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.nar.NarHash;
 import org.nixwsl.storage.core.nar.NixBase32;
 import org.nixwsl.storage.linux.copy.destination.TreeRemoval;
+import org.nixwsl.storage.linux.copy.tree.LinkTable;
 import org.nixwsl.storage.linux.copy.tree.Workers;
 import org.nixwsl.storage.linux.store.DirectoryEntries;
 import org.nixwsl.storage.linux.store.FileFacts;
@@ -50,7 +51,7 @@ final class LinksCopier {
 
   /**
    * Adds to {@code .links} of a store that stays what store paths brought, where it has no such
-   * name.
+   * name and where the file can have one more.
    */
   void addTo(Path store) throws IOException {
     Path there = store.resolve(NAME);
@@ -65,8 +66,8 @@ final class LinksCopier {
         target,
         entry -> {
           Path name = there.resolve(entry.getFileName());
-          if (!Files.exists(name, LinkOption.NOFOLLOW_LINKS)) {
-            Files.createLink(name, entry);
+          if (!Files.exists(name, LinkOption.NOFOLLOW_LINKS) && !LinkTable.linked(name, entry)) {
+            parts.ledger().leftOut(Path.of("store", NAME).resolve(entry.getFileName()));
           }
         });
   }

@@ -307,7 +307,12 @@ public final class LinkTable {
         : Objects.requireNonNull(sourceLinks).resolve(Objects.requireNonNull(inode.linkName));
   }
 
-  private static boolean linked(Path place, Path anchor) throws IOException {
+  /**
+   * Makes a place a link to a file.
+   *
+   * @return whether it is one now; else the file has all the links that it can have
+   */
+  public static boolean linked(Path place, Path anchor) throws IOException {
     try {
       Files.createLink(place, anchor);
       return true;
