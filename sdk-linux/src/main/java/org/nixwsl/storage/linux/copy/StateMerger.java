@@ -156,7 +156,8 @@ final class StateMerger {
       if (!isPlaced(place)) {
         continue;
       }
-      if (isDirectory(from) && isDirectory(to) && onlyOurs(to)) {
+      // The database is in there: whoever may write to it, it never gives way.
+      if (STATE.equals(place) || (isDirectory(from) && isDirectory(to) && onlyOurs(to))) {
         place(place);
         continue;
       }

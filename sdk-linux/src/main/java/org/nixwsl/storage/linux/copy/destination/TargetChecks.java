@@ -90,7 +90,27 @@ public final class TargetChecks {
     // Of whatever type its file system is: the store lived there.
     badMount(directory, directory, false).ifPresent(problems::add);
     writableByOthers(directory, directory.toRealPath()).ifPresent(problems::add);
+    if (problems.isEmpty()) {
+      stateWritableByOthers(target).ifPresent(problems::add);
+    }
     return List.copyOf(problems);
+  }
+
+  /** The new database is put in the place of the old one by its name. */
+  private static Optional<Problem> stateWritableByOthers(NixStore target) throws IOException {
+    Path place = target.stateDirectory().resolve("db").toRealPath();
+    return changeableByOthers(place, place)
+        .map(
+            p ->
+                Problem.of(
+                    ErrorCode.UNSUITABLE_FILE_SYSTEM,
+                    "Cannot change the database of "
+                        + PathBytes.printable(target.directory())
+                        + " as root: "
+                        + PathBytes.printable(p)
+                        + " can be changed by users who are not root.",
+                    "Give it to root and take the others' right to write (chown root, chmod go-w),"
+                        + " and call again."));
   }
 
   /**
