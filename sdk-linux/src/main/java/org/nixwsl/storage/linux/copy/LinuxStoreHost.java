@@ -19,6 +19,7 @@ import org.nixwsl.storage.core.run.Ticker;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.linux.copy.attribute.AttributePrograms;
+import org.nixwsl.storage.linux.copy.destination.CopyWorkspace;
 import org.nixwsl.storage.linux.copy.destination.Leftovers;
 import org.nixwsl.storage.linux.copy.destination.SharingChecks;
 import org.nixwsl.storage.linux.copy.destination.TargetChecks;
@@ -126,7 +127,13 @@ public final class LinuxStoreHost implements StoreHost {
     TargetChecks checks = new TargetChecks(processes);
     List<Problem> problems = new ArrayList<>(checks.refusalsOfMerge(request));
     if (problems.isEmpty()) {
-      Measure need = lacking(request.source(), request.target(), operation);
+      Measure need =
+          StoreMeasure.missing(
+              request.source(),
+              request.target(),
+              CopyWorkspace.broughtBefore(request),
+              defaultThreads(),
+              operation);
       checks.noRoomForMerge(request, need, operation).ifPresent(problems::add);
       inUse(request.target(), operation).ifPresent(problems::add);
     }

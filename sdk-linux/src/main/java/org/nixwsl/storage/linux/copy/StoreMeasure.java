@@ -8,10 +8,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Predicate;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.nar.NarSize;
 import org.nixwsl.storage.core.platform.StoreHost.Measure;
@@ -61,12 +63,47 @@ final class StoreMeasure {
 
   /**
    * Measures those store paths that another store lacks or has with another hash, by what the two
-   * databases say; without what {@code .links} holds besides.
+   * databases say; without what {@code .links} holds besides. A row without a hash is the same
+   * where both have the same in its place, and the same size.
    */
   static Measure lacking(NixStore store, NixStore other, int threads, Operation operation)
       throws IOException, InterruptedException {
+    Map<String, StoreRow> there = StoreDatabase.of(other).read(operation).byName();
+    return unless(
+        row -> {
+          StoreRow same = there.get(row.name());
+          return same != null
+              && same.hashText().equals(row.hashText())
+              && same.narSize() == row.narSize();
+        },
+        store,
+        other,
+        threads,
+        operation);
+  }
+
+  /**
+   * Measures what a copy into a store that stays one has to bring. It brings rows without a hash
+   * always.
+   *
+   * @param brought name and hash of what earlier calls brought
+   */
+  static Measure missing(
+      NixStore store, NixStore other, Map<String, String> brought, int threads, Operation operation)
+      throws IOException, InterruptedException {
+    return unless(
+        row -> row.hash().filter(hash -> hash.toHex().equals(brought.get(row.name()))).isPresent(),
+        store,
+        other,
+        threads,
+        operation);
+  }
+
+  private static Measure unless(
+      Predicate<StoreRow> had, NixStore store, NixStore other, int threads, Operation operation)
+      throws IOException, InterruptedException {
     List<StoreRow> rows = new ArrayList<>(StoreDatabase.of(store).read(operation).rows());
-    rows.removeIf(OtherStore.of(other, operation)::has);
+    rows.removeIf(had.or(OtherStore.of(other, operation)::has));
     return of(store, rows, ConcurrentHashMap.newKeySet(), threads, operation);
   }
 

@@ -101,7 +101,7 @@ public final class CopyWorkspace implements AutoCloseable {
     this.lock = lock;
     this.journal = journal;
     this.merges = lines.get(0).startsWith(Occupation.MERGE);
-    lines.subList(1, lines.size()).forEach(this::takeUp);
+    lines.subList(1, lines.size()).forEach(line -> takeUp(line, done, readBack));
     Optional<Integer> number = updateIn(lines);
     this.trash = number.isEmpty() ? Optional.empty() : Optional.of(Trash.of(target, number.get()));
   }
@@ -136,6 +136,22 @@ public final class CopyWorkspace implements AutoCloseable {
   public static CopyWorkspace openInStore(CopyRequest request, Operation operation)
       throws IOException, InterruptedException {
     return open(request, true, operation);
+  }
+
+  /**
+   * The store paths that earlier calls of the same copy into a store that stays one brought to the
+   * device: name and hash. Changes nothing.
+   */
+  public static Map<String, String> broughtBefore(CopyRequest request) throws IOException {
+    Path directory = request.target().directory().resolve(DIRECTORY);
+    Map<String, String> brought = new HashMap<>();
+    if (Files.exists(directory, LinkOption.NOFOLLOW_LINKS)
+        && Occupation.isOurs(directory)
+        && Occupation.mergeHeaderFor(request.source()).equals(Occupation.header(directory))) {
+      List<String> lines = LineJournal.read(directory.resolve(JOURNAL));
+      lines.subList(1, lines.size()).forEach(line -> takeUp(line, brought, new HashSet<>()));
+    }
+    return brought;
   }
 
   private static CopyWorkspace open(CopyRequest request, boolean merge, Operation operation)
@@ -382,7 +398,7 @@ public final class CopyWorkspace implements AutoCloseable {
     return lines;
   }
 
-  private static Optional<Integer> updateIn(List<String> lines) {
+  static Optional<Integer> updateIn(List<String> lines) {
     return lines.stream()
         .filter(line -> line.matches(UPDATE + "[0-9]{1,9}"))
         .map(line -> Integer.valueOf(line.substring(UPDATE.length())))
@@ -390,7 +406,7 @@ public final class CopyWorkspace implements AutoCloseable {
   }
 
   /** A path that was copied once more has to be read back once more. */
-  private void takeUp(String line) {
+  private static void takeUp(String line, Map<String, String> done, Set<String> readBack) {
     int space = line.indexOf(' ');
     if (line.startsWith(READ_BACK)) {
       readBack.add(line.substring(READ_BACK.length()));
