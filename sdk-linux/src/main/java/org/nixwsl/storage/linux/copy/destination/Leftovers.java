@@ -11,7 +11,9 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import org.nixwsl.storage.core.io.DurableFiles;
 import org.nixwsl.storage.core.io.LineJournal;
@@ -47,7 +49,8 @@ public final class Leftovers {
   /**
    * Removes what a copy into a store that stays left of itself: its workspace, and the store paths
    * that it brought and that the database of the target does not know. What the database knows
-   * stays. Does nothing where no such copy left anything, or where one is at work.
+   * stays, or comes back: where the copy put other contents under its name. Does nothing where no
+   * such copy left anything, or where one is at work.
    *
    * @param privatePrefix how the names of store paths begin that are not whole yet
    */
@@ -61,15 +64,19 @@ public final class Leftovers {
         directory,
         () -> {
           Set<String> brought = new HashSet<>();
-          for (String line : LineJournal.read(directory.resolve(CopyWorkspace.JOURNAL))) {
+          List<String> lines = LineJournal.read(directory.resolve(CopyWorkspace.JOURNAL));
+          for (String line : lines) {
             String name = line.substring(0, Math.max(0, line.indexOf(' ')));
             if (StoreRow.isStoreName(name)) {
               brought.add(name);
             }
           }
-          StoreDatabase.of(target).read(operation).rows().stream()
-              .map(StoreRow::name)
-              .forEach(brought::remove);
+          Map<String, StoreRow> rows = StoreDatabase.of(target).read(operation).byName();
+          brought.removeAll(rows.keySet());
+          Optional<Integer> number = CopyWorkspace.updateIn(lines);
+          if (number.isPresent()) {
+            GivenWay.bringBack(target, Trash.of(target.directory(), number.get()), rows, operation);
+          }
           List<Path> unknown = new ArrayList<>();
           DirectoryEntries.each(
               target.storeDirectory(),
