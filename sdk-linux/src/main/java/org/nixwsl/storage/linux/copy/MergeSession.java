@@ -91,9 +91,10 @@ final class MergeSession implements CopySession {
   private void copyMissing(StageProgress progress) throws IOException, InterruptedException {
     StoreContents contents = StoreDatabase.of(source).read(operation);
     OtherStore there = OtherStore.of(target, operation);
-    Set<String> known = StoreDatabase.of(target).read(operation).byName().keySet();
+    Map<String, StoreRow> known = StoreDatabase.of(target).read(operation).byName();
     links.learn(open.threads());
     copier.takeUp(false);
+    distrust(known);
     List<StoreRow> missing = new ArrayList<>();
     List<StoreRow> standing = new ArrayList<>();
     forgetChanged(contents.rows());
@@ -102,7 +103,7 @@ final class MergeSession implements CopySession {
         missing.add(row); // an earlier call brought it
       } else if (there.has(row)) {
         standing.add(row);
-      } else if (!known.contains(row.name())) {
+      } else if (!known.containsKey(row.name())) {
         missing.add(row);
       }
     }
@@ -115,6 +116,27 @@ final class MergeSession implements CopySession {
     missing.forEach(row -> rows.put(row.name(), row));
     handled = rows;
     ledger.notesOf(contents);
+  }
+
+  /**
+   * Under a name that the store has with another hash by now its Nix may have put its own since an
+   * earlier call: that is copied anew.
+   */
+  private void distrust(Map<String, StoreRow> known) throws IOException {
+    Set<String> doubtful = new HashSet<>();
+    ledger
+        .copied()
+        .forEach(
+            (name, brought) -> {
+              StoreRow row = known.get(name);
+              if (row != null && !PathCopier.isOf(row, brought)) {
+                doubtful.add(name);
+              }
+            });
+    if (!doubtful.isEmpty()) {
+      workspace.recordGone(doubtful);
+      doubtful.forEach(ledger::removed);
+    }
   }
 
   /** A path that was built anew since is copied anew, and gives way only then. */
@@ -156,11 +178,16 @@ final class MergeSession implements CopySession {
 
   @Override
   public void copyState(StageProgress progress) throws IOException, InterruptedException {
-    bigLock = lockTarget();
-    open.copying(() -> mergeState(progress));
+    NixLock lock = lockTarget();
+    bigLock = lock;
+    if (lock.outcome() == NixLocks.Outcome.UNAVAILABLE) {
+      ledger.note("Nix was not kept out of the old store: " + lock.note() + ".");
+    }
+    open.copying(() -> mergeState(lock, progress));
   }
 
-  private void mergeState(StageProgress progress) throws IOException, InterruptedException {
+  private void mergeState(NixLock lock, StageProgress progress)
+      throws IOException, InterruptedException {
     Path staged = workspace.directory().resolve("state");
     if (!Files.isDirectory(staged)) {
       parts.nodes().directory(staged);
@@ -189,6 +216,9 @@ final class MergeSession implements CopySession {
     proof.staged(files, progress);
     ledger.state(places, StateCopier.profilesAndRoots(staged, operation::checkCancelled));
     operation.checkCancelled();
+    if (lock.wasLost()) {
+      throw inUse("the program that kept it out was ended by someone");
+    }
     database.replace();
     merger.place();
     links.addTo(parts.targetStore());
@@ -297,16 +327,22 @@ final class MergeSession implements CopySession {
   private NixLock lockTarget() throws IOException, InterruptedException {
     NixLock lock = new NixLocks(open.processes()).bigLockExclusive(target, operation);
     if (lock.outcome() == NixLocks.Outcome.BUSY) {
-      throw new ConflictException(
-          Problem.of(
-                  ErrorCode.STORE_IN_USE,
-                  "Cannot change the database of "
-                      + PathBytes.printable(target.directory())
-                      + ": Nix has it open.",
-                  "Stop the Nix that works there and call again.")
-              .leaving(StateLeft.RESUMABLE)
-              .mayGoAway());
+      throw inUse("Nix has it open");
     }
     return lock;
+  }
+
+  private ConflictException inUse(String why) {
+    return new ConflictException(
+        Problem.of(
+                ErrorCode.STORE_IN_USE,
+                "Cannot change the database of "
+                    + PathBytes.printable(target.directory())
+                    + ": "
+                    + why
+                    + ".",
+                "Stop the Nix that works there and call again.")
+            .leaving(StateLeft.RESUMABLE)
+            .mayGoAway());
   }
 }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import org.nixwsl.storage.core.platform.StoreHost.CopySession;
 import org.nixwsl.storage.core.run.Operation;
@@ -24,7 +25,7 @@ final class KilledMerge {
     PATHS,
     /** The database has just been replaced. */
     DATABASE,
-    /** The first profile has just been changed. */
+    /** The first profile, or whatever is named in its place, has just been changed. */
     PROFILE,
     /** Database, profiles and roots are there. */
     STATE,
@@ -36,7 +37,7 @@ final class KilledMerge {
 
   private KilledMerge() {}
 
-  /** Arguments: source, target, a profile below the target, the moment. */
+  /** Arguments: source, target, a profile or other name below the target, the moment. */
   public static void main(String[] args) {
     Path source = Path.of(args[0]);
     Path target = Path.of(args[1]);
@@ -98,6 +99,8 @@ final class KilledMerge {
   private static Object inode(Path file) {
     try {
       return Files.getAttribute(file, "unix:ino", LinkOption.NOFOLLOW_LINKS);
+    } catch (NoSuchFileException between) {
+      return -1L;
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -17,6 +18,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Random;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -176,17 +178,147 @@ class MergeTest {
   void aMergeThatIsGivenUpLeavesTheOldStoreAsItWas() throws Exception {
     SortedMap<String, String> before = TreeListing.of(old.directory(), name -> true);
     assertThat(mergeAndDie(Moment.PATHS)).isEqualTo(KilledCopy.KILLED);
-    Operation.quiet(
-        "drop",
-        operation -> {
-          CopyBench.host().dropMerge(old, operation);
-          return true;
-        });
+    drop();
     SortedMap<String, String> after = TreeListing.of(old.directory(), name -> true);
     // The time of the directory tells that names came and went.
     before.remove("store");
     after.remove("store");
     assertThat(after).isEqualTo(before);
+  }
+
+  @Test
+  void aStateDirectoryThatTheGroupMayWriteToKeepsItsDatabase() throws Exception {
+    Map<String, String> before = paths(old);
+    Set<String> references = references(old);
+    Files.setPosixFilePermissions(
+        old.stateDirectory(), PosixFilePermissions.fromString("rwxrwxr-x"));
+    Files.deleteIfExists(old.database().resolveSibling("big-lock"));
+    CopyReport report = KilledMerge.merge(storage, old, Moment.NEVER);
+    assertMerged(before, references);
+    assertThat(report.notes()).as("Nix was not kept out").anyMatch(n -> n.contains("big-lock"));
+  }
+
+  @Tag("long")
+  @Test
+  void aCallThatGoesOnNeedsNoRoomForWhatTheOneBeforeBrought() throws Exception {
+    byte[] large = new byte[30 << 20];
+    new Random(5).nextBytes(large);
+    Path file = Files.write(directory.resolve("large"), large);
+    nix(storage, "nix-store", "--add", file.toString());
+    Path filler = rootDisk.path().resolve("filler");
+    long free = Files.getFileStore(rootDisk.path()).getUsableSpace() - (56L << 20);
+    LoopFileSystem.run("fallocate", "-l", Long.toString(free), filler.toString());
+    Map<String, String> before = paths(old);
+    Set<String> references = references(old);
+    assertThat(mergeAndDie(Moment.PATHS)).isEqualTo(KilledCopy.KILLED);
+    KilledMerge.merge(storage, old, Moment.NEVER);
+    Files.delete(filler);
+    assertMerged(before, references);
+  }
+
+  @Tag("long")
+  @Test
+  void whatTheOldStoreBuiltItselfMeanwhileIsNotTakenForWhatWasBrought() throws Exception {
+    Set<String> references = references(old);
+    assertThat(mergeAndDie(Moment.PATHS)).isEqualTo(KilledCopy.KILLED);
+    Path there = old.storeDirectory().resolve(added);
+    byte[] bytes = Files.readAllBytes(there);
+    bytes[bytes.length / 2] ^= 1;
+    Files.delete(there);
+    Files.write(there, bytes);
+    Files.setPosixFilePermissions(there, PosixFilePermissions.fromString("r--r--r--"));
+    change(
+        old,
+        "insert into ValidPaths(path, hash, registrationTime, narSize) values ('"
+            + (PREFIX + added)
+            + "', '"
+            + narHash(there)
+            + "', 1, "
+            + query(storage, "select narSize from ValidPaths where path like '%" + added + "'")
+                .get(0)
+            + ")");
+    Map<String, String> before = paths(old);
+    assertThat(nix.verify(old).healthy()).isTrue();
+
+    KilledMerge.merge(storage, old, Moment.NEVER);
+
+    assertMerged(before, references);
+    assertThat(there).hasSameBinaryContentAs(storage.storeDirectory().resolve(added));
+  }
+
+  @Test
+  void whatGaveWayComesBackWhenAMergeIsGivenUpBeforeTheDatabaseChanged() throws Exception {
+    String both = named(old, "package-3");
+    Path rebuilt = old.storeDirectory().resolve(both);
+    byte[] bytes = Files.readAllBytes(rot(rebuilt));
+    change(
+        old,
+        "update ValidPaths set hash = '"
+            + narHash(rebuilt)
+            + "' where path = '"
+            + (PREFIX + both)
+            + "'");
+    Map<String, String> before = paths(old);
+    assertThat(nix.verify(old).healthy()).isTrue();
+
+    assertThat(mergeAndDie(Moment.PROFILE, "store/" + both)).isEqualTo(KilledCopy.KILLED);
+    assertThat(paths(old)).as("the database comes after that").isEqualTo(before);
+    drop();
+
+    assertThat(rebuilt.resolve("share/doc/file-0")).hasBinaryContent(bytes);
+    assertThat(nix.verify(old).healthy()).as(nix.verify(old).output()).isTrue();
+    assertThat(paths(old)).isEqualTo(before);
+  }
+
+  @Tag("long")
+  @Test
+  void aRowWithoutAHashThatBothHaveIsNotLacking() throws Exception {
+    String both = named(old, "package-3");
+    long before = lacking();
+    for (NixStore store : List.of(old, storage)) {
+      change(
+          store, "update ValidPaths set hash = 'unknown' where path = '" + (PREFIX + both) + "'");
+    }
+    assertThat(lacking()).isEqualTo(before);
+    change(old, "update ValidPaths set narSize = 5 where path = '" + (PREFIX + both) + "'");
+    assertThat(lacking()).isEqualTo(before + 1);
+  }
+
+  private long lacking() {
+    return Operation.quiet(
+        "look", operation -> CopyBench.host().lacking(storage, old, operation).paths());
+  }
+
+  @Tag("long")
+  @Test
+  void aFileWithAllTheLinksThatItCanHaveGetsNoNameInLinks() throws Exception {
+    String name = "0".repeat(32) + "-many";
+    Path tree = Files.createDirectory(storage.storeDirectory().resolve(name));
+    Path first = Files.writeString(tree.resolve("0"), "many");
+    Files.setPosixFilePermissions(first, PosixFilePermissions.fromString("r--r--r--"));
+    Files.setLastModifiedTime(first, FileTime.fromMillis(1000));
+    String inLinks = nixHash(List.of("--base32", first.toString()));
+    Path links = storage.storeDirectory().resolve(".links");
+    if (!Files.exists(links)) {
+      Files.createDirectory(links);
+    }
+    Files.createLink(links.resolve(inLinks), first);
+    for (int i = 1; i < 64_999; i++) {
+      Files.createLink(tree.resolve(Integer.toString(i)), first);
+    }
+    Files.setPosixFilePermissions(tree, PosixFilePermissions.fromString("r-xr-xr-x"));
+    Files.setLastModifiedTime(tree, FileTime.fromMillis(1000));
+    change(
+        storage,
+        "insert into ValidPaths(path, hash, registrationTime, narSize) values ('"
+            + (PREFIX + name)
+            + "', '"
+            + narHash(tree)
+            + "', 1, 0)");
+    KilledMerge.merge(storage, old, Moment.NEVER);
+    assertThat(paths(old)).containsKey(PREFIX + name);
+    assertThat(nix.verify(old).healthy()).isTrue();
+    assertThat(old.storeDirectory().resolve(".links").resolve(inLinks)).doesNotExist();
   }
 
   @Test
@@ -208,7 +340,8 @@ class MergeTest {
   }
 
   @Test
-  void nothingIsBegunWhereThereIsNoRoomOrNixWorksOrTheDatabaseIsGone() throws Exception {
+  void nothingIsBegunWhereThereIsNoRoomOrNixWorksOrOthersCanExchangeTheDatabaseOrItIsGone()
+      throws Exception {
     SortedMap<String, String> before = TreeListing.of(old.directory(), name -> true);
     Path filler = rootDisk.path().resolve("filler");
     long free = Files.getFileStore(rootDisk.path()).getUsableSpace() - (4 << 20);
@@ -223,10 +356,25 @@ class MergeTest {
       refused(ErrorCode.STORE_IN_USE);
     }
     assertThat(TreeListing.of(old.directory(), name -> true)).isEqualTo(before);
+    Path state = old.stateDirectory();
+    Files.setPosixFilePermissions(state, PosixFilePermissions.fromString("rwxrwxr-x"));
+    Files.setAttribute(state, "unix:gid", 1000);
+    refused(ErrorCode.UNSUITABLE_FILE_SYSTEM);
+    assertThat(old.directory().resolve(".nixwsl-copy")).doesNotExist();
+    Files.setAttribute(state, "unix:gid", 0);
     Path away = rootDisk.path().resolve("away.sqlite");
     Files.move(old.database(), away);
     refused(ErrorCode.NOT_A_STORE);
     Files.move(away, old.database());
+  }
+
+  private void drop() {
+    Operation.quiet(
+        "drop",
+        operation -> {
+          CopyBench.host().dropMerge(old, operation);
+          return true;
+        });
   }
 
   private void refused(ErrorCode code) {
@@ -334,6 +482,28 @@ class MergeTest {
     return lines;
   }
 
+  private static void change(NixStore store, String sql) throws SQLException {
+    try (var connection = DriverManager.getConnection("jdbc:sqlite:" + store.database());
+        var statement = connection.createStatement()) {
+      statement.executeUpdate(sql);
+    }
+  }
+
+  private static String narHash(Path tree) {
+    return "sha256:" + nixHash(List.of(tree.toString()));
+  }
+
+  /** Asked of Nix. */
+  private static String nixHash(List<String> arguments) {
+    List<String> words = new ArrayList<>(List.of("nix-hash", "--type", "sha256"));
+    words.addAll(arguments);
+    Command command = Command.of(words);
+    ProcessRunner.Result result =
+        Operation.quiet("hash", operation -> new ProcessRunner().run(command, operation));
+    assertThat(result.exitCode()).as("%s: %s", words, result.allText()).isZero();
+    return result.text().strip();
+  }
+
   private static String leadsTo(String profile) throws IOException {
     Path path = Path.of(profile);
     for (int i = 0; i < 8 && !path.startsWith("/nix/store"); i++) {
@@ -408,6 +578,10 @@ class MergeTest {
   }
 
   private int mergeAndDie(Moment moment) {
+    return mergeAndDie(moment, "var/nix/profiles/demo");
+  }
+
+  private int mergeAndDie(Moment moment, String watched) {
     return Operation.quiet(
         "merge and die",
         operation ->
@@ -420,7 +594,7 @@ class MergeTest {
                         KilledMerge.class.getName(),
                         storage.directory().toString(),
                         old.directory().toString(),
-                        "var/nix/profiles/demo",
+                        watched,
                         moment.name()),
                     operation)
                 .exitCode());
