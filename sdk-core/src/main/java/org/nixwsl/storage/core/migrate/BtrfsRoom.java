@@ -13,6 +13,9 @@ final class BtrfsRoom implements DiskRoom {
   private static final long MIB = 1L << 20;
   private static final long GIB = 1L << 30;
 
+  /** mkfs.btrfs makes none that is smaller; measured with btrfs-progs 6.2. */
+  private static final long SMALLEST = 109 * MIB;
+
   /** What comes in before it is known how much of it stays. */
   private static final long SLACK = 64 * MIB;
 
@@ -33,7 +36,7 @@ final class BtrfsRoom implements DiskRoom {
 
   /** Bytes that files and their metadata can take on a disk of that many bytes. */
   static long usableBytes(long size) {
-    return Math.max(0, size - reserved(size));
+    return size < SMALLEST ? 0 : Math.max(0, size - reserved(size));
   }
 
   private static long reserved(long size) {

@@ -19,7 +19,7 @@ class BtrfsRoomTest {
   @TempDir private Path folder = Path.of("/");
 
   @ParameterizedTest
-  @ValueSource(longs = {128, 300, 512, 1023, 1024, 4096, 16384, 60000, 1 << 20})
+  @ValueSource(longs = {109, 128, 300, 512, 1023, 1024, 4096, 16384, 60000, 1 << 20})
   void neverPromisesMoreThanThereIsAndNotMuchLess(long mebibytes) throws IOException {
     assumeTrue("root".equals(System.getProperty("user.name")), "skipped: root is missing");
     Interpreters.needs("mkfs.btrfs");
@@ -38,6 +38,20 @@ class BtrfsRoomTest {
     if (mebibytes > 1000) {
       assertThat(usable).isGreaterThan(free / 100 * 95);
     }
+  }
+
+  @Test
+  void promisesNothingWhereNoneCanBeMade() throws IOException {
+    Interpreters.needs("mkfs.btrfs");
+    Command make =
+        Command.of(
+            "sh",
+            "-c",
+            "cd \"$1\" && truncate -s 108M image && ! mkfs.btrfs -q -K image",
+            "sh",
+            folder.toString());
+    assertThat(Interpreters.run(make).exitCode()).isZero();
+    assertThat(BtrfsRoom.usableBytes(108L << 20)).isZero();
   }
 
   @Test
