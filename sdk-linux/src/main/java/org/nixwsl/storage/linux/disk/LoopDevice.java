@@ -5,7 +5,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -37,7 +36,7 @@ record LoopDevice(String name, String number, String backing) {
   }
 
   /** Whether the device still stands on that file. */
-  boolean inUse() throws IOException {
+  boolean inUse() {
     return attribute(sysfs(), "loop/backing_file").equals(backing);
   }
 
@@ -81,18 +80,21 @@ record LoopDevice(String name, String number, String backing) {
   }
 
   /** Empty for a device that is not in use, also when it ceased to be while it was read. */
-  private static String attribute(Path device, String name) throws IOException {
+  static String attribute(Path device, String name) {
     Path file = device.resolve(name);
     try {
-      String text = new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1);
-      return text.endsWith("\n") ? text.substring(0, text.length() - 1) : text;
-    } catch (NoSuchFileException notInUse) {
-      return ""; // also if somebody took the device into use since then
-    } catch (IOException e) {
-      if (Files.notExists(file)) {
+      return line(file);
+    } catch (IOException givenBack) {
+      try {
+        return line(file); // somebody may have taken it into use since then
+      } catch (IOException notInUse) {
         return "";
       }
-      throw e;
     }
+  }
+
+  private static String line(Path file) throws IOException {
+    String text = new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1);
+    return text.endsWith("\n") ? text.substring(0, text.length() - 1) : text;
   }
 }
