@@ -8,12 +8,14 @@ import java.io.OutputStream;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.nixwsl.storage.core.process.Command;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
 
-/** A new ext4 file system in a file, mounted. Closing unmounts it. */
+/** A new file system in a file, mounted. Closing unmounts it. */
 public final class LoopFileSystem implements AutoCloseable {
   private final Path mountPoint;
 
@@ -21,17 +23,29 @@ public final class LoopFileSystem implements AutoCloseable {
     this.mountPoint = mountPoint;
   }
 
-  /** Makes one of so many bytes, in that directory. */
+  /** Makes an ext4 of so many bytes, in that directory. */
   public static LoopFileSystem ext4(Path directory, long bytes) throws IOException {
+    // 4096: symlinks of 4095 bytes need blocks of that size.
+    return made(directory, bytes, "loop", "mkfs.ext4", "-q", "-F", "-b", "4096");
+  }
+
+  /** The same of btrfs, mounted with these options. */
+  static LoopFileSystem btrfs(Path directory, long bytes, String options) throws IOException {
+    return made(directory, bytes, "loop," + options, "mkfs.btrfs", "-q", "-K");
+  }
+
+  private static LoopFileSystem made(Path directory, long bytes, String options, String... program)
+      throws IOException {
     assumeRoot();
     Path image = Files.createTempFile(directory, "disk", ".img");
     try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
       file.setLength(bytes);
     }
-    // 4096: symlinks of 4095 bytes need blocks of that size.
-    run("mkfs.ext4", "-q", "-F", "-b", "4096", image.toString());
+    List<String> make = new ArrayList<>(List.of(program));
+    make.add(image.toString());
+    run(make.toArray(String[]::new));
     Path mountPoint = Files.createTempDirectory(directory, "mount");
-    run("mount", "-o", "loop", image.toString(), mountPoint.toString());
+    run("mount", "-o", options, image.toString(), mountPoint.toString());
     return new LoopFileSystem(mountPoint);
   }
 

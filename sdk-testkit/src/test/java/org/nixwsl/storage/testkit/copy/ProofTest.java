@@ -177,6 +177,22 @@ class ProofTest {
     CopyBench.assertSame(source, target);
   }
 
+  /** btrfs keeps small files in its metadata, unless it is told not to; see docs/layouts.md. */
+  @Test
+  void saysOfABtrfsThatKeepsFilesInItsMetadataThatTheyMayComeFromMemory() throws IOException {
+    disk.close();
+    disk = LoopFileSystem.btrfs(directory, 256L << 20, "max_inline=2048");
+    assertThat(CopyBench.copy(source, onDisk("inline")).notes())
+        .anyMatch(note -> note.contains("may come from memory"));
+    LoopFileSystem.run("mount", "-o", "remount,max_inline=0", disk.path().toString());
+    assertThat(CopyBench.copy(source, onDisk("outside")).notes())
+        .noneMatch(note -> note.contains("may come from memory"));
+  }
+
+  private NixStore onDisk(String name) {
+    return NixStore.ofNixDirectory(disk.path().resolve(name));
+  }
+
   private void copyPaths() {
     CopyBench.inSession(source, target, CopySession::copyPaths);
   }

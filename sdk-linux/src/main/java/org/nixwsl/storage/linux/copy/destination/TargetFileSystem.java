@@ -132,8 +132,8 @@ public final class TargetFileSystem {
   /** By the kernel's words, which are in English or not known. */
   private static String remedy(IOException cause) {
     return String.valueOf(cause.getMessage()).contains("Read-only file system")
-        ? "After an error of its device a file system takes no writes: unmount it, check it with"
-            + " e2fsck, and call again."
+        ? "After an error of its device a file system takes no writes: unmount it, check it"
+            + " (e2fsck, btrfs check), and call again."
         : "Look at the file or device that is named and call again.";
   }
 
