@@ -7,6 +7,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.nixwsl.storage.core.platform.DiskFormat;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.ConflictException;
@@ -15,6 +16,7 @@ import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.mount.SharedStorage;
+import org.nixwsl.storage.mount.StorageLayout;
 import org.nixwsl.storage.windows.guest.DiskView;
 import org.nixwsl.storage.windows.guest.Guests;
 import org.nixwsl.storage.windows.guest.MountEntry;
@@ -273,17 +275,26 @@ final class Detachment {
     }
     DiskView view = seen.get().view();
     List<DiskView.Disk> carriers = view.carrying(known);
+    Optional<DiskFormat> format =
+        carriers.stream().findFirst().flatMap(carrier -> formatOf(carrier.type()));
     boolean taken =
         carriers.size() == 1
+            && format.isPresent()
             && view.share(storage.mountName()).isEmpty()
             && view.mountsOf(carriers.get(0).number()).isEmpty();
     if (taken) {
       String point = view.shareRoot().orElseThrow() + "/" + storage.mountName();
-      seen.get()
-          .guest()
-          .remount(carriers.get(0), known, point, DiskFormat.of(storage.layout()), operation);
+      seen.get().guest().remount(carriers.get(0), known, point, format.get(), operation);
     }
     return taken;
+  }
+
+  /** By what is on the disk: whoever detaches it need not say, or know, its layout. */
+  private static Optional<DiskFormat> formatOf(String type) {
+    return Stream.of(new StorageLayout.Ext4Subdirectories(), new StorageLayout.BtrfsSubvolumes())
+        .map(DiskFormat::of)
+        .filter(format -> format.type().equals(type))
+        .findFirst();
   }
 
   /** Without its file, or under another path than the one it was attached by, WSL finds no disk. */

@@ -68,6 +68,19 @@ class WslUnmountTest extends MounterFixture {
     assertThat(detached()).isEqualTo(2);
   }
 
+  /** Nobody says the layout when a disk is only to be detached. */
+  @Test
+  void aMountThatWasTakenAwayIsPutBackAsWhatIsOnTheDisk() throws IOException {
+    running("nixos");
+    wsl.answers("look", 0, NO_SHARE.replace("0 0 ext4 " + DISK, "0 0 btrfs " + DISK));
+    wsl.answers("remount", 0, "");
+    wsl.clear("--unmount");
+    wsl.answers("--unmount", -1, "Das Argument ist ungültig.\r\n", "", UTF_16LE);
+    wsl.answers("--unmount", 0, "");
+    mounter.unmount(storage);
+    assertThat(wsl.calls()).anyMatch(call -> call.contains("remount") && call.contains("btrfs"));
+  }
+
   @Test
   void neverPullsTheDiskFromUnderABoundNix() throws IOException {
     running("Ubuntu\nnixos");
