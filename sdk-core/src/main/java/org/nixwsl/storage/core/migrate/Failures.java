@@ -103,6 +103,11 @@ final class Failures {
             .map(file -> naming(e.problem(), PathBytes.printable(file)))
             .orElse(e.problem())
             .leaving(state);
+    return saying(e, problem);
+  }
+
+  /** An error of the same type, with all that this type has besides, that says something else. */
+  static StorageSdkException saying(StorageSdkException e, Problem problem) {
     StorageSdkException same;
     if (e instanceof IntegrityException integrity) {
       same = new IntegrityException(problem, integrity.findings());

@@ -250,7 +250,10 @@ final class MoveRun {
 
   /** Writes down why, takes back what has to be, and gives the error with what is left then. */
   StorageSdkException failed(StorageSdkException failure) {
-    StorageSdkException e = HostVolume.explained(failure, attempt);
+    StorageSdkException e =
+        HostVolume.explained(failure, under.orElse(Stage.PREFLIGHT), attempt)
+            .map(problem -> Failures.saying(failure, problem))
+            .orElse(failure);
     try {
       note(e);
     } catch (IOException | StorageSdkException writing) {

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumSet;
+import java.util.Optional;
 import java.util.Set;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.run.Operation;
@@ -13,6 +14,7 @@ import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.error.StorageSdkException;
+import org.nixwsl.storage.migrate.Stage;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,6 +32,12 @@ public final class HostVolume {
   /** What a disk answers, through all that lies between, when its file cannot grow. */
   private static final Set<ErrorCode> ASKED_FOR =
       EnumSet.of(ErrorCode.IO_FAILED, ErrorCode.COMMAND_FAILED, ErrorCode.TARGET_DAMAGED);
+
+  /** The stages that write to the disk. */
+  private static final Set<Stage> WRITING =
+      EnumSet.of(Stage.ATTACH, Stage.COPY, Stage.STATE, Stage.PROVE, Stage.COMMIT);
+
+  private static final String MAKE_ROOM = "Make room on that volume and resume the move.";
 
   private final Path disk;
   private final Operation.Work<Long> free;
@@ -68,38 +76,51 @@ public final class HostVolume {
         });
   }
 
-  /** The error, or a better one where the disk failed because its volume is full. */
-  public static StorageSdkException explained(StorageSdkException e, Attempt attempt) {
-    Path file = attempt.diskFile().filter(Files::exists).orElse(null);
-    if (file == null || !ASKED_FOR.contains(e.code())) {
-      return e;
+  /**
+   * What to say of an error instead: empty unless the disk failed because its volume is full.
+   *
+   * @param under the stage that failed
+   */
+  public static Optional<Problem> explained(StorageSdkException e, Stage under, Attempt attempt) {
+    Optional<Path> file = attempt.diskFile().filter(Files::exists);
+    if (file.isEmpty() || !WRITING.contains(under) || !ASKED_FOR.contains(e.code())) {
+      return Optional.empty();
     }
     try {
-      long left = Files.getFileStore(file).getUsableSpace();
-      if (left >= RESERVE) {
-        return e;
-      }
-      EnvironmentException better = full(file, left, e.problem().message());
-      better.addSuppressed(e);
-      return better;
+      long left = Files.getFileStore(file.get()).getUsableSpace();
+      return left < RESERVE
+          ? Optional.of(explained(e.problem(), file.get(), left))
+          : Optional.empty();
     } catch (IOException notKnown) {
-      LOG.debug("the volume of {} cannot be asked", file, notKnown);
-      return e;
+      LOG.debug("the volume of {} cannot be asked", file.get(), notKnown);
+      return Optional.empty();
     }
+  }
+
+  /** What came back damaged is that for any reason, so it is said besides. */
+  static Problem explained(Problem problem, Path disk, long left) {
+    boolean damage = problem.code() == ErrorCode.TARGET_DAMAGED;
+    return new Problem(
+        damage ? problem.code() : ErrorCode.NO_SPACE,
+        sentence(disk, left, problem.message()),
+        damage ? "Make room on that volume. " + problem.remedy() : MAKE_ROOM,
+        problem.retryable(),
+        problem.stateLeft());
   }
 
   private static EnvironmentException full(Path disk, long left, String what) {
     return new EnvironmentException(
-        Problem.of(
-                ErrorCode.NO_SPACE,
-                what
-                    + (what.endsWith(".") ? " The" : ": the")
-                    + " volume of the disk "
-                    + PathBytes.printable(disk)
-                    + " has "
-                    + ByteSize.ofBytes(left)
-                    + " left, so that the disk cannot grow.",
-                "Make room on that volume and resume the move.")
+        Problem.of(ErrorCode.NO_SPACE, sentence(disk, left, what), MAKE_ROOM)
             .leaving(StateLeft.RESUMABLE));
+  }
+
+  private static String sentence(Path disk, long left, String what) {
+    return what
+        + (what.endsWith(".") ? " The" : ": the")
+        + " volume of the disk "
+        + PathBytes.printable(disk)
+        + " has "
+        + ByteSize.ofBytes(left)
+        + " left, so that the disk cannot grow.";
   }
 }

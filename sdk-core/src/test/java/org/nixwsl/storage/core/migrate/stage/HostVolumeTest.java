@@ -10,6 +10,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.error.StateLeft;
 import org.nixwsl.storage.error.StorageSdkException;
 
@@ -44,6 +45,28 @@ final class HostVolumeTest {
               assertThat(e.stateLeft()).isEqualTo(StateLeft.RESUMABLE);
               assertThat(e.getMessage()).contains(disk.toString(), "15");
             });
+  }
+
+  @Test
+  void anErrorOfAFullVolumeKeepsWhatItSaysAndWhatItLeaves() {
+    Problem failed =
+        Problem.of(ErrorCode.IO_FAILED, "Cannot write.", "Look.")
+            .leaving(StateLeft.NEEDS_CLEANUP)
+            .mayGoAway();
+    Problem explained = HostVolume.explained(failed, disk, 3 * MIB);
+    assertThat(explained.code()).isEqualTo(ErrorCode.NO_SPACE);
+    assertThat(explained.message()).startsWith("Cannot write. The volume").contains("3");
+    assertThat(explained.stateLeft()).isEqualTo(StateLeft.NEEDS_CLEANUP);
+    assertThat(explained.retryable()).isTrue();
+  }
+
+  @Test
+  void whatCameBackDamagedStaysDamagedOnAFullVolume() {
+    Problem damaged = Problem.of(ErrorCode.TARGET_DAMAGED, "Differs.", "Call again.");
+    Problem explained = HostVolume.explained(damaged, disk, 3 * MIB);
+    assertThat(explained.code()).isEqualTo(ErrorCode.TARGET_DAMAGED);
+    assertThat(explained.message()).startsWith("Differs. The volume");
+    assertThat(explained.remedy()).contains("Make room", "Call again.");
   }
 
   @Test
