@@ -119,6 +119,11 @@ final class GuestTree implements StorageTree {
     return GuestWire.flag(quietly(TreeWire.HOLDS_NOTHING, TreeWire.storage(storage)), "nothing");
   }
 
+  @Override
+  public List<String> owners(MountedStorage storage) {
+    return GuestWire.strings(quietly(TreeWire.OWNERS, TreeWire.storage(storage)), "owners");
+  }
+
   /** Not repeated: who does it twice does not learn what was removed. */
   @Override
   public ReclaimReport emptyTrash(MountedStorage storage, Operation operation)

@@ -35,6 +35,7 @@ final class TreeWire {
   static final String TIDY = "tidy";
   static final String MOVE_TO_TRASH = "moveToTrash";
   static final String HOLDS_NOTHING = "holdsNothing";
+  static final String OWNERS = "owners";
   static final String EMPTY_TRASH = "emptyTrash";
   static final String ARM = "arm";
   static final String DISARM = "disarm";
@@ -104,6 +105,9 @@ final class TreeWire {
       }
       case HOLDS_NOTHING -> {
         return Optional.of(object("nothing", tree.holdsNothing(storage(arguments))));
+      }
+      case OWNERS -> {
+        return Optional.of(object("owners", tree.owners(storage(arguments))));
       }
       case EMPTY_TRASH -> {
         ReclaimReport report = tree.emptyTrash(storage(arguments), operation);

@@ -103,11 +103,19 @@ public interface StorageTree {
 
   /**
    * Whether nothing is on the storage that anyone could miss: no owner in the register, nothing in
-   * the trash, no snapshot, nothing that neither the file system nor we put there.
+   * the trash, no snapshot, no data of users that lie beside the stores, nothing that neither the
+   * file system nor we put there.
    */
   boolean holdsNothing(MountedStorage storage) throws IOException;
 
-  /** Removes all of the trash that no process has mounted, and all snapshots. */
+  /** The instances whose directories have an owner in the register, sorted. */
+  List<String> owners(MountedStorage storage) throws IOException;
+
+  /**
+   * Removes all of the trash that no process has mounted, and all snapshots: of the storage, and of
+   * directories of instances on it. Where others than the caller could lead it elsewhere nothing is
+   * touched.
+   */
   ReclaimReport emptyTrash(MountedStorage storage, Operation operation)
       throws IOException, InterruptedException;
 

@@ -169,6 +169,7 @@ class GuestWorkplaceTest {
             "moveToTrash", Optional.empty(), (w, op) -> w.tree().moveToTrash(STORAGE, ONE, "x")),
         new Deed("holdsNothing", true, (w, op) -> w.tree().holdsNothing(STORAGE)),
         new Deed("holdsNothing", false, (w, op) -> w.tree().holdsNothing(STORAGE)),
+        new Deed("owners", List.of("a", "b"), (w, op) -> w.tree().owners(STORAGE)),
         new Deed(
             "emptyTrash",
             new ReclaimReport(List.of("a", "b"), List.of("%FF")),

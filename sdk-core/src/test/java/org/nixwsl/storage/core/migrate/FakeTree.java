@@ -35,6 +35,10 @@ final class FakeTree implements StorageTree {
 
   Optional<Problem> outOfReach = Optional.empty();
   Optional<Problem> unsuitable = Optional.empty();
+
+  /** Other instances that the register has. */
+  List<String> owners = List.of();
+
   final List<String> trash = new ArrayList<>();
   final List<StorageLayout> madeAs = new ArrayList<>();
   final List<String> snapshots = new ArrayList<>();
@@ -120,6 +124,11 @@ final class FakeTree implements StorageTree {
   @Override
   public boolean holdsNothing(MountedStorage storage) {
     return directory == Directory.ABSENT && trash.isEmpty() && owner.isEmpty();
+  }
+
+  @Override
+  public List<String> owners(MountedStorage storage) {
+    return owners;
   }
 
   @Override

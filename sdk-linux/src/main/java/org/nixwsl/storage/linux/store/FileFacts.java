@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.util.Map;
 import java.util.Objects;
+import org.nixwsl.storage.core.io.Caller;
 
 /**
  * What one {@code lstat} says of a file. A symlink is described itself, never what it points to.
@@ -41,6 +42,7 @@ public record FileFacts(
   private static final int DIRECTORY = 0040000;
   private static final int SYMLINK = 0120000;
   private static final int OWNER_EXECUTES = 0100;
+  private static final int GROUP_OR_OTHERS_WRITE = 0022;
 
   /** Asks the kernel, in one call. */
   public static FileFacts of(Path file) throws IOException {
@@ -79,6 +81,11 @@ public record FileFacts(
   /** Whether a NAR calls it executable: the owner's bit alone decides. */
   public boolean executable() {
     return (mode & OWNER_EXECUTES) != 0;
+  }
+
+  /** Whether it is a directory of the caller's in which nobody else can put or replace anything. */
+  public boolean directoryOfTheCaller() throws IOException {
+    return directory() && uid == Caller.uid() && (mode & GROUP_OR_OTHERS_WRITE) == 0;
   }
 
   /** The permission bits alone. */

@@ -12,6 +12,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
@@ -25,11 +26,13 @@ import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
 import org.nixwsl.storage.error.Problem;
+import org.nixwsl.storage.error.StorageSdkException;
 import org.nixwsl.storage.linux.copy.StoreFingerprint;
 import org.nixwsl.storage.linux.copy.destination.CopyWorkspace;
 import org.nixwsl.storage.linux.copy.destination.Leftovers;
 import org.nixwsl.storage.linux.machine.MountTable;
 import org.nixwsl.storage.linux.store.DirectoryEntries;
+import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.migrate.ReclaimReport;
 import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.MountedStorage;
@@ -47,6 +50,8 @@ public final class LinuxStorageTree implements StorageTree {
   private static final String TRASH = "trash";
   private static final String SNAPSHOTS = "snapshots";
   private static final String OWNER = "owner";
+  private static final String MOVES = "moves";
+  private static final String STORE = "store";
 
   /** What a file system has of itself. */
   private static final String LOST_AND_FOUND = "lost+found";
@@ -195,10 +200,19 @@ public final class LinuxStorageTree implements StorageTree {
 
   @Override
   public boolean holdsNothing(MountedStorage storage) throws IOException {
+    Set<String> inOurs = names(own(storage));
+    // MOVES: journals that lie on a storage are of moves to it, not what was moved.
+    inOurs.removeAll(Set.of(INSTANCES, LOCKS, MOVES, TRASH, SNAPSHOTS));
     return strangers(storage).isEmpty()
+        && inOurs.isEmpty()
         && names(own(storage).resolve(TRASH)).isEmpty()
         && names(own(storage).resolve(SNAPSHOTS)).isEmpty()
         && owned(storage).isEmpty();
+  }
+
+  @Override
+  public List<String> owners(MountedStorage storage) throws IOException {
+    return owned(storage).stream().sorted().toList();
   }
 
   /** What lies at the top of a storage besides what is the file system's own, and ours. */
@@ -228,7 +242,12 @@ public final class LinuxStorageTree implements StorageTree {
       throws IOException, InterruptedException {
     List<String> removed = new ArrayList<>();
     List<String> kept = new ArrayList<>();
+    List<Exception> failed = new ArrayList<>();
     for (Path place : places(storage)) {
+      if (!reachedByTheCallerAlone(place)) {
+        kept.add(PathBytes.printable(storage.mountPoint().relativize(place)));
+        continue;
+      }
       String prefix = place.endsWith(SNAPSHOTS) ? SNAPSHOTS + "/" : "";
       List<Path> entries = new ArrayList<>();
       DirectoryEntries.each(place, entries::add);
@@ -236,15 +255,32 @@ public final class LinuxStorageTree implements StorageTree {
         operation.checkCancelled();
         String name = prefix + PathBytes.printable(PathBytes.ofName(entry));
         if (DirectoryUsers.mounts(entry).isEmpty()) {
-          Subvolumes.remove(entry, processes, operation);
-          removed.add(name);
+          try {
+            Subvolumes.remove(entry, processes, operation);
+            removed.add(name);
+          } catch (IOException | StorageSdkException e) {
+            failed.add(e); // the room of the others is needed all the same
+          }
         } else {
           kept.add(name);
         }
       }
       DurableFiles.forceDirectory(place);
     }
+    throwFirst(failed);
     return new ReclaimReport(removed.stream().sorted().toList(), kept.stream().sorted().toList());
+  }
+
+  private static void throwFirst(List<Exception> failed) throws IOException {
+    if (failed.isEmpty()) {
+      return;
+    }
+    Exception first = failed.get(0);
+    failed.subList(1, failed.size()).forEach(first::addSuppressed);
+    if (first instanceof StorageSdkException e) {
+      throw e;
+    }
+    throw (IOException) first;
   }
 
   /**
@@ -253,24 +289,56 @@ public final class LinuxStorageTree implements StorageTree {
    */
   private static List<Path> places(MountedStorage storage) throws IOException {
     List<Path> homes = new ArrayList<>(List.of(storage.mountPoint()));
+    Set<String> owned = owned(storage);
     DirectoryEntries.each(
         storage.mountPoint(),
         entry -> {
-          if (!entry.endsWith(OWN)) {
+          if (isInstance(entry, owned)) {
             homes.add(entry);
           }
         });
     List<Path> places = new ArrayList<>();
     for (Path home : homes) {
-      Path own = home.resolve(OWN);
-      if (Files.isDirectory(home, LinkOption.NOFOLLOW_LINKS)
-          && Files.isDirectory(own, LinkOption.NOFOLLOW_LINKS)) {
-        places.add(own.resolve(TRASH));
-        places.add(own.resolve(SNAPSHOTS));
-      }
+      places.add(home.resolve(OWN).resolve(TRASH));
+      places.add(home.resolve(OWN).resolve(SNAPSHOTS));
     }
     places.removeIf(place -> !Files.isDirectory(place, LinkOption.NOFOLLOW_LINKS));
     return places;
+  }
+
+  /**
+   * Whether a directory at the top is one of an instance. What else lies there is somebody's own,
+   * and another storage has a trash of its own.
+   */
+  private static boolean isInstance(Path directory, Set<String> owned) {
+    if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
+      return false;
+    }
+    String name = PathBytes.printable(PathBytes.ofName(directory));
+    try {
+      InstanceName.of(name);
+    } catch (IllegalArgumentException noName) {
+      return false;
+    }
+    Path own = directory.resolve(OWN);
+    boolean storage =
+        Files.exists(own.resolve(INSTANCES), LinkOption.NOFOLLOW_LINKS)
+            || Files.exists(own.resolve(MOVES), LinkOption.NOFOLLOW_LINKS);
+    return !storage
+        && (owned.contains(name)
+            || Files.isDirectory(directory.resolve(STORE), LinkOption.NOFOLLOW_LINKS));
+  }
+
+  /**
+   * Whether nobody else can put a symlink in the place of a directory on the way to the trash of a
+   * storage or of an instance, at any time: root would delete where it leads.
+   */
+  private static boolean reachedByTheCallerAlone(Path place) throws IOException {
+    Path own = Objects.requireNonNull(place.getParent());
+    Path home = Objects.requireNonNull(own.getParent());
+    return FileFacts.of(home).directoryOfTheCaller()
+        && FileFacts.of(own).directoryOfTheCaller()
+        && FileFacts.of(place).directoryOfTheCaller();
   }
 
   @Override

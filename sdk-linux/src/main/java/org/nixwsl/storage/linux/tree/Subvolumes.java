@@ -11,6 +11,7 @@ import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.process.Command;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.error.CommandException;
 import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.error.ErrorCode;
@@ -96,6 +97,7 @@ final class Subvolumes implements InstanceLayout {
    * has subvolumes in it, which users can make in directories of theirs, is taken apart.
    *
    * @throws EnvironmentException {@code TOOL_MISSING}
+   * @throws CommandException {@code COMMAND_FAILED} if it is not deleted for another reason
    */
   static void remove(Path tree, ProcessRunner processes, Operation operation)
       throws IOException, InterruptedException {
@@ -105,11 +107,24 @@ final class Subvolumes implements InstanceLayout {
         throw new EnvironmentException(missing.get());
       }
       Command delete = script("exec btrfs subvolume delete -c -- \"$1\"", tree);
-      if (processes.run(delete, operation).exitCode() == 0) {
+      try {
+        processes.runOk(delete, operation);
         return;
+      } catch (CommandException e) {
+        if (!holdsSubvolumes(tree, processes, operation)) {
+          throw e;
+        }
       }
     }
     TreeRemoval.remove(tree);
+  }
+
+  private static boolean holdsSubvolumes(
+      Path subvolume, ProcessRunner processes, Operation operation)
+      throws IOException, InterruptedException {
+    // -o: only those below; it prints a line for each.
+    Command list = script("exec btrfs subvolume list -o -- \"$1\"", subvolume);
+    return !processes.runOk(list, operation).text().isBlank();
   }
 
   private static boolean isSubvolume(Path directory) throws IOException {
