@@ -72,6 +72,7 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
   boolean commitIsCutShort;
 
   boolean unmountFails;
+  ErrorCode unmountError = ErrorCode.STORAGE_BUSY;
   boolean fileGoesAway;
   boolean hasTasks;
 
@@ -212,7 +213,7 @@ final class FakeMachine implements VhdxManager, WslMounter, StoreHost {
       }
     }
     if (unmountFails) {
-      throw Failures.errorOf(Problem.of(ErrorCode.STORAGE_BUSY, "In use.", "Wait."));
+      throw Failures.errorOf(Problem.of(unmountError, "In use.", "Wait."));
     }
     mounted = false;
   }

@@ -180,6 +180,7 @@ final class MigrationEngineTest extends MigrationFixture {
   @Test
   void aStorageThatCannotBeTakenBackIsToldWithTheFailure() {
     machine.unmountFails = true;
+    machine.unmountError = ErrorCode.COMMAND_FAILED;
     machine.failAt = 4;
     StorageSdkException e =
         catchThrowableOfType(
@@ -189,7 +190,19 @@ final class MigrationEngineTest extends MigrationFixture {
     assertThat(e)
         .cause()
         .satisfies(
-            cause -> assertThat(cause.getSuppressed()[0]).hasMessageContaining("STORAGE_BUSY"));
+            cause -> assertThat(cause.getSuppressed()[0]).hasMessageContaining("COMMAND_FAILED"));
+  }
+
+  /** Of another partition of the same disk, for one. */
+  @Test
+  void aStorageThatOthersUseByThenStaysAttachedAndNeedsNoCleaning() {
+    machine.unmountFails = true;
+    machine.failAt = 4;
+    StorageSdkException e =
+        catchThrowableOfType(
+            StorageSdkException.class, () -> engine.run(engine.plan(newDisk()), options));
+    assertThat(e.stateLeft()).isEqualTo(StateLeft.RESUMABLE);
+    assertThat(machine.mounted).isTrue();
   }
 
   @ParameterizedTest

@@ -169,6 +169,17 @@ final class MoveTest extends MigrationFixture {
     }
   }
 
+  /** A store of an instance that goes on is not even tidied. */
+  @Test
+  void aStoreOfAnotherInstanceIsSaidToBeThatBeforeAnythingIsDoneWithIt() throws IOException {
+    machine.formatted = true;
+    machine.tree.directory = StorageTree.Directory.STORE;
+    machine.tree.id = Optional.of(UUID.randomUUID());
+    machine.tree.owner = Optional.of("another root disk");
+    MigrationPlan plan = engine.plan(existingDisk());
+    refused(ErrorCode.OTHER_OWNER, () -> engine.run(plan));
+  }
+
   /** Somebody put another store there while the move was unfinished. */
   @Test
   void aRollbackLeavesTheStoreOfAnotherMoveWhereItIs() {
@@ -364,6 +375,55 @@ final class MoveTest extends MigrationFixture {
     assertThatThrownBy(() -> engine.runAll(List.of(plans.get(0), plans.get(0))))
         .isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> engine.runAll(List.of())).isInstanceOf(IllegalArgumentException.class);
+  }
+
+  private void moveToANewDisk() {
+    engine.run(
+        engine.plan(
+            request()
+                .storage(storage())
+                .createDisk(DiskSpec.ofSize(ByteSize.gibibytes(64)))
+                .build()));
+  }
+
+  @Test
+  void theStorageStaysAttachedForTheInstanceThatWasMovedAfterTheOneThatIsTakenBack() {
+    moveToANewDisk();
+    StorageTree.Directory first = machine.tree.directory;
+    Optional<UUID> id = machine.tree.id;
+    machine.otherDirectory();
+    engine.run(
+        engine.plan(
+            MigrationRequest.builder()
+                .source(NixStore.ofRoot(folder))
+                .instance(InstanceName.of("two"))
+                .storage(storage())
+                .build()));
+    machine.tree.directory = first;
+    machine.tree.id = id;
+    RollbackReport report = engine.rollBack(back());
+    assertThat(machine.mounted).isTrue();
+    assertThat(report.diskDeleted()).isFalse();
+    assertThat(report.notes()).anyMatch(note -> note.contains("stays attached"));
+    refused(ErrorCode.MOVE_NOT_FOUND, () -> engine.rollBack(back()));
+  }
+
+  @Test
+  void theStorageStaysAttachedWhereTheRegisterHasAnotherInstance() {
+    moveToANewDisk();
+    machine.tree.owners = List.of("one", "two");
+    RollbackReport report = engine.rollBack(back());
+    assertThat(machine.mounted).isTrue();
+    assertThat(report.notes()).anyMatch(note -> note.contains("stays attached"));
+  }
+
+  @Test
+  void aRollbackEndsAlsoWhereSomebodyKeepsTheDisk() {
+    killAtCopy();
+    machine.unmountFails = true;
+    RollbackReport report = engine.rollBack(back());
+    assertThat(report.notes()).anyMatch(note -> note.contains("stays attached"));
+    refused(ErrorCode.MOVE_NOT_FOUND, () -> engine.rollBack(back()));
   }
 
   @Test

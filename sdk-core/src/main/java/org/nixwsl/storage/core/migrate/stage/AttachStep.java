@@ -13,6 +13,7 @@ import org.nixwsl.storage.core.run.StageProgress;
 import org.nixwsl.storage.error.ConflictException;
 import org.nixwsl.storage.error.DiskException;
 import org.nixwsl.storage.error.ErrorCode;
+import org.nixwsl.storage.error.Problem;
 import org.nixwsl.storage.migrate.Stage;
 import org.nixwsl.storage.mount.MountedStorage;
 import org.nixwsl.storage.mount.SharedStorage;
@@ -75,6 +76,12 @@ public final class AttachStep implements StageStep {
    */
   private static void requireNotAnothers(Attempt attempt) throws IOException, InterruptedException {
     if (attempt.isAnothers()) {
+      Optional<Problem> other =
+          CopyStep.otherOwner(
+              attempt.request(), attempt.requireMounted(), attempt.look().orElseThrow());
+      if (other.isPresent()) {
+        throw new ConflictException(other.get());
+      }
       CommitStep.tidy(attempt);
       throw new ConflictException(CopyStep.anotherStore(attempt));
     }
@@ -134,12 +141,43 @@ public final class AttachStep implements StageStep {
         && attempt.machine().tree().holdsNothing(mounted.get())) {
       attempt.found(DiskStep.EMPTY, "true");
     }
-    if (!attachedBefore(attempt) || mountedToUndo(attempt)) {
+    if (mountedToUndo(attempt)) {
+      detach(attempt);
+    } else if (!attachedBefore(attempt)) {
+      if (attempt.othersRelyOnStorage() || othersOwn(attempt)) {
+        attempt.say("The storage stays attached: another instance was moved to it.");
+      } else {
+        detach(attempt);
+      }
+    }
+  }
+
+  /** Whoever uses it by now, or another partition of the disk, keeps it attached. */
+  private static void detach(Attempt attempt) throws IOException, InterruptedException {
+    try {
       attempt.change(
           "detach the storage",
           () -> attempt.machine().mounter().unmount(attempt.storage(), RunOptions.ofDefaults()));
       attempt.mounted(null);
+    } catch (ConflictException e) {
+      if (e.code() != ErrorCode.STORAGE_BUSY) {
+        throw e;
+      }
+      attempt.say("The storage stays attached: " + e.problem().message());
     }
+  }
+
+  /**
+   * Also without a journal: an instance may have come from another host. In an attempt that failed
+   * nobody relied on a storage that was not there before it; and where its files are may be why it
+   * failed.
+   */
+  private static boolean othersOwn(Attempt attempt) throws IOException {
+    Optional<MountedStorage> mounted = attempt.mounted();
+    return attempt.state().rollingBack()
+        && mounted.isPresent()
+        && attempt.machine().tree().owners(mounted.get()).stream()
+            .anyMatch(name -> !name.equals(attempt.request().instance().value()));
   }
 
   private static MountedStorage format(Attempt attempt) throws IOException, InterruptedException {

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.core.migrate.journal.JournalEntry;
@@ -18,6 +19,7 @@ import org.nixwsl.storage.core.platform.StorageTree;
 import org.nixwsl.storage.core.platform.StoreHost.CopySession;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.StageProgress;
+import org.nixwsl.storage.error.EnvironmentException;
 import org.nixwsl.storage.migrate.MigrationRequest;
 import org.nixwsl.storage.migrate.Stage;
 import org.nixwsl.storage.mount.MountedStorage;
@@ -84,6 +86,16 @@ public final class Attempt implements AutoCloseable {
    */
   List<JournalState> others() throws IOException, InterruptedException {
     return others.run();
+  }
+
+  /** Whether another instance was moved to the storage, or may have been, and so relies on it. */
+  boolean othersRelyOnStorage() throws IOException, InterruptedException {
+    try {
+      return others().stream().anyMatch(Predicate.not(JournalState::untouched));
+    } catch (EnvironmentException e) {
+      say("Another move to the storage cannot be read: " + e.getMessage());
+      return true;
+    }
   }
 
   /** The operation that this attempt is. */

@@ -5,7 +5,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Predicate;
 import org.nixwsl.storage.core.migrate.journal.JournalState;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.core.run.StageProgress;
@@ -119,14 +118,7 @@ public final class PersistStep implements StageStep {
     if (!"false".equals(before)) {
       return;
     }
-    boolean needed;
-    try {
-      needed = attempt.others().stream().anyMatch(Predicate.not(JournalState::untouched));
-    } catch (EnvironmentException e) {
-      attempt.say("Another move to the storage cannot be read: " + e.getMessage());
-      needed = true;
-    }
-    if (needed) {
+    if (attempt.othersRelyOnStorage()) {
       attempt.say("The task that mounts the storage stays: another instance was moved to it.");
       return;
     }
