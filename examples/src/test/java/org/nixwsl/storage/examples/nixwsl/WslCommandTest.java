@@ -8,11 +8,13 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.nixwsl.storage.testkit.wsl.SimulatedWsl;
 
 /** {@code nixwsl wsl} as a process of its own, with a simulator in the place of wsl.exe. */
+@Tag("once")
 class WslCommandTest {
   private static final UUID ID = UUID.fromString("0b7f6f0e-6f38-4c3c-8a47-5f6b3a0d1c2e");
 

@@ -29,7 +29,7 @@ public final class FileReader {
   public enum Cache {
     /**
      * What it has is taken from there. A large file that it has not is read past it: filling it
-     * takes ten times as much of a processor as reading does (docs/performance.md), and whoever
+     * takes many times as much of a processor as reading does (docs/performance.md), and whoever
      * needs the memory loses what was cached for him.
      */
     SPARED,

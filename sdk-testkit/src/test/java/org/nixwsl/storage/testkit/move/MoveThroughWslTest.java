@@ -191,6 +191,7 @@ class MoveThroughWslTest extends WslMoves {
     assertSound("nixos");
   }
 
+  @Tag("long")
   @Test
   void whatStandsAgainstAMoveIsInThePlan() throws Exception {
     assertThat(codes(engine().plan(KilledMove.request(disk, "gone").build())))
