@@ -70,13 +70,20 @@ final class WslDemo {
                   inside(
                           wsl,
                           second,
-                          "echo on the disk >/root/built && nix-store --add /root/built")
+                          "echo made on the disk >/root/built && nix-store --add /root/built")
                       .strip(),
               path -> path);
       table.step(
           "take " + second + " back",
           () -> cli(wsl, "migrate", "rollback", "--instance", second, "--disk", disk.toString()),
-          report -> "brought back: " + report.get("broughtBack"));
+          report ->
+              report.get("broughtBack") instanceof Map<?, ?> back
+                  ? "brought back: "
+                      + back.get("paths")
+                      + " path of "
+                      + back.get("bytes")
+                      + " bytes"
+                  : "brought back: nothing");
       proveBoot(wsl, second, "unarmed");
       askFor(wsl, second, built);
       proveBoot(wsl, first, "disk");
@@ -161,8 +168,8 @@ final class WslDemo {
         "ask " + instance + " for it",
         () -> run(wsl, instance, "nix-store --check-validity " + path + " && cat " + path),
         answer -> {
-          table.prove(answer.exit() == 0 && answer.text().equals("on the disk\n"));
-          return answer.text().strip();
+          table.prove(answer.exit() == 0 && answer.text().equals("made on the disk\n"));
+          return "valid, and says: " + answer.text().strip();
         });
     askNix(wsl, instance);
   }

@@ -43,7 +43,7 @@ public final class MiniNixos {
   private MiniNixos() {}
 
   /**
-   * The image, made of another one unless that was done before: half a minute then. It stays in the
+   * The image, made of another one unless that was done before: a second then. It stays in the
    * engine, under a tag that begins with {@code nixwsl-mini-nixos}.
    *
    * @param base with systemd and Nix, such as the one that {@code ./dev setup} builds
