@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nixwsl.storage.core.process.Command;
@@ -101,6 +102,7 @@ final class LinuxStorageTreeTest {
     }
 
     /** Files of a subvolume that cannot be deleted are not picked out of it one by one. */
+    @Tag("alone")
     @Test
     void losesNothingOfASubvolumeThatCannotBeDeletedAndTheRestAllTheSame() throws IOException {
       assumeTrue(!sh("command -v mkfs.btrfs || true").isBlank(), "skipped: mkfs.btrfs is missing");

@@ -16,6 +16,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nixwsl.storage.core.platform.StoreHost.CopySession;
@@ -178,6 +179,7 @@ class ProofTest {
   }
 
   /** btrfs keeps small files in its metadata, unless it is told not to; see docs/layouts.md. */
+  @Tag("alone")
   @Test
   void saysOfABtrfsThatKeepsFilesInItsMetadataThatTheyMayComeFromMemory() throws IOException {
     disk.close();

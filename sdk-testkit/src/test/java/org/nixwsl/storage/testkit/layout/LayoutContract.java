@@ -29,6 +29,7 @@ import org.nixwsl.storage.mount.StorageLayout;
  * What every layout of a storage has to do for a move. What is on the storage is looked at by shell
  * commands in the place where its files are, which know nothing of us.
  */
+@Tag("alone")
 abstract class LayoutContract {
   static final InstanceName INSTANCE = InstanceName.of("main");
 
