@@ -11,7 +11,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
-import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.core.platform.StorageTree;
@@ -30,37 +29,13 @@ import org.nixwsl.storage.migrate.MigrationStatus.Phase;
 import org.nixwsl.storage.migrate.RollbackReport;
 import org.nixwsl.storage.migrate.RollbackRequest;
 import org.nixwsl.storage.migrate.Stage;
-import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.SharedStorage;
 import org.nixwsl.storage.store.NixStore;
 
 /**
  * What becomes of a move after it began: taken up, taken back, looked at, in the way of another.
  */
-final class MoveTest extends MigrationFixture {
-  private static final InstanceName ONE = InstanceName.of("one");
-
-  private SharedStorage storage() {
-    return SharedStorage.onVhdx(file);
-  }
-
-  private RollbackRequest back() {
-    return RollbackRequest.of(storage(), ONE);
-  }
-
-  private void killAtCopy() {
-    machine.failAt = 3;
-    assertThatThrownBy(() -> engine.run(engine.plan(newDisk())))
-        .isInstanceOf(StorageSdkException.class);
-    machine.failAt = -1;
-  }
-
-  private void refused(ErrorCode code, ThrowingCallable call) {
-    StorageSdkException e = catchThrowableOfType(StorageSdkException.class, call);
-    assertThat(e).as("refused").isNotNull();
-    assertThat(e.code()).as(e.getMessage()).isEqualTo(code);
-  }
-
+final class MoveTest extends MoveFixture {
   @Test
   void thereIsNothingToGoOnWithBeforeAMoveAndAfterItsRollback() {
     refused(ErrorCode.MOVE_NOT_FOUND, () -> engine.resume(storage(), ONE));
@@ -169,17 +144,6 @@ final class MoveTest extends MigrationFixture {
     }
   }
 
-  /** A store of an instance that goes on is not even tidied. */
-  @Test
-  void aStoreOfAnotherInstanceIsSaidToBeThatBeforeAnythingIsDoneWithIt() throws IOException {
-    machine.formatted = true;
-    machine.tree.directory = StorageTree.Directory.STORE;
-    machine.tree.id = Optional.of(UUID.randomUUID());
-    machine.tree.owner = Optional.of("another root disk");
-    MigrationPlan plan = engine.plan(existingDisk());
-    refused(ErrorCode.OTHER_OWNER, () -> engine.run(plan));
-  }
-
   /** Somebody put another store there while the move was unfinished. */
   @Test
   void aRollbackLeavesTheStoreOfAnotherMoveWhereItIs() {
@@ -188,28 +152,6 @@ final class MoveTest extends MigrationFixture {
     machine.tree.id = Optional.of(UUID.randomUUID());
     refused(ErrorCode.TARGET_NOT_EMPTY, () -> engine.rollBack(back()));
     assertThat(machine.tree.trash).isEmpty();
-  }
-
-  @Test
-  void theDirectoryOfAnotherInstanceIsRefusedInThePlanAndLater() throws IOException {
-    machine.mounted = true;
-    machine.formatted = true;
-    MigrationRequest request = existingDisk();
-    MigrationPlan plan = engine.plan(request);
-    machine.tree.owner = Optional.of("another-root-disk");
-    assertThat(engine.plan(request).refusals())
-        .extracting(Problem::code)
-        .containsExactly(ErrorCode.OTHER_OWNER);
-    refused(ErrorCode.OTHER_OWNER, () -> engine.run(plan));
-    // A root disk that cannot be told is not taken for the right one.
-    machine.tree.us = Optional.empty();
-    refused(ErrorCode.OTHER_OWNER, () -> engine.run(plan));
-    machine.mounted = false;
-    refused(ErrorCode.OTHER_OWNER, () -> engine.run(engine.plan(request)));
-    machine.tree.us = machine.tree.owner;
-    engine.run(engine.plan(request));
-    engine.rollBack(back());
-    assertThat(machine.tree.owner).as("was there before").contains("another-root-disk");
   }
 
   @Test
@@ -346,84 +288,6 @@ final class MoveTest extends MigrationFixture {
   @Test
   void trashIsNotLookedForOnAStorageThatIsNotMounted() {
     refused(ErrorCode.NOT_MOUNTED, () -> engine.reclaim(storage()));
-  }
-
-  @Test
-  void severalInstancesShareTheDiskAndItsAttachment() {
-    List<MigrationPlan> plans =
-        List.of(
-            engine.plan(newDisk()),
-            engine.plan(
-                MigrationRequest.builder()
-                    .source(NixStore.ofRoot(folder))
-                    .instance(InstanceName.of("two"))
-                    .storage(storage())
-                    .createDisk(DiskSpec.ofSize(ByteSize.gibibytes(64)))
-                    .build()));
-    // The fake has one directory: it is another one for the second instance.
-    RunOptions next =
-        RunOptions.builder()
-            .on(StorageEvent.Completed.class, event -> machine.otherDirectory())
-            .build();
-    List<MigrationReport> reports = engine.runAll(plans, next);
-    assertThat(reports)
-        .extracting(report -> report.instance().value())
-        .containsExactly("one", "two");
-    assertThat(machine.changes)
-        .containsOnlyOnce("create", "format and mount", "unmount")
-        .containsSubsequence("begin /fake/mount/one", "begin /fake/mount/two", "unmount");
-    assertThatThrownBy(() -> engine.runAll(List.of(plans.get(0), plans.get(0))))
-        .isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> engine.runAll(List.of())).isInstanceOf(IllegalArgumentException.class);
-  }
-
-  private void moveToANewDisk() {
-    engine.run(
-        engine.plan(
-            request()
-                .storage(storage())
-                .createDisk(DiskSpec.ofSize(ByteSize.gibibytes(64)))
-                .build()));
-  }
-
-  @Test
-  void theStorageStaysAttachedForTheInstanceThatWasMovedAfterTheOneThatIsTakenBack() {
-    moveToANewDisk();
-    StorageTree.Directory first = machine.tree.directory;
-    Optional<UUID> id = machine.tree.id;
-    machine.otherDirectory();
-    engine.run(
-        engine.plan(
-            MigrationRequest.builder()
-                .source(NixStore.ofRoot(folder))
-                .instance(InstanceName.of("two"))
-                .storage(storage())
-                .build()));
-    machine.tree.directory = first;
-    machine.tree.id = id;
-    RollbackReport report = engine.rollBack(back());
-    assertThat(machine.mounted).isTrue();
-    assertThat(report.diskDeleted()).isFalse();
-    assertThat(report.notes()).anyMatch(note -> note.contains("stays attached"));
-    refused(ErrorCode.MOVE_NOT_FOUND, () -> engine.rollBack(back()));
-  }
-
-  @Test
-  void theStorageStaysAttachedWhereTheRegisterHasAnotherInstance() {
-    moveToANewDisk();
-    machine.tree.owners = List.of("one", "two");
-    RollbackReport report = engine.rollBack(back());
-    assertThat(machine.mounted).isTrue();
-    assertThat(report.notes()).anyMatch(note -> note.contains("stays attached"));
-  }
-
-  @Test
-  void aRollbackEndsAlsoWhereSomebodyKeepsTheDisk() {
-    killAtCopy();
-    machine.unmountFails = true;
-    RollbackReport report = engine.rollBack(back());
-    assertThat(report.notes()).anyMatch(note -> note.contains("stays attached"));
-    refused(ErrorCode.MOVE_NOT_FOUND, () -> engine.rollBack(back()));
   }
 
   @Test

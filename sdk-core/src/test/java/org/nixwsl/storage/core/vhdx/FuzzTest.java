@@ -36,7 +36,7 @@ import org.nixwsl.storage.error.StorageSdkException;
 class FuzzTest {
   /** All of them take a fifth of the time that the whole normal run may. */
   private static final int CASES =
-      "all".equals(System.getProperty("nixwsl.tests")) ? 200_000 : 30_000;
+      "all".equals(System.getProperty("nixwsl.tests")) ? 200_000 : 40_000;
 
   private static final int CASES_PER_FILE = 5000;
   private static final int WORKERS = 2;

@@ -50,7 +50,6 @@ final class LinuxCopySession implements CopySession {
   private final AttributeCopier attributes;
   private final Set<String> reported = new HashSet<>();
   private Map<String, StoreRow> handled = Map.of();
-  private Set<String> profilesAndRoots = Set.of();
 
   /** A session that closes what was opened for it. */
   LinuxCopySession(OpenCopy open) {
@@ -122,7 +121,8 @@ final class LinuxCopySession implements CopySession {
     Path target = request.target().directory();
     StateCopier state = open.stateCopier(target);
     DatabaseCopier database = open.databaseCopier();
-    open.settle(() -> round(state, database, progress));
+    Set<String> profilesAndRoots =
+        open.settle(state, database, staged -> catchUp(staged, progress));
     parts.fileSystem().sync(operation);
     operation.checkCancelled();
     parts.ledger().state(Map.of(Path.of("db"), database.written()), profilesAndRoots);
@@ -152,20 +152,6 @@ final class LinuxCopySession implements CopySession {
     for (Path entry : retired) {
       workspace.discard(entry);
     }
-  }
-
-  /** Copies what is there now; whether nothing changed meanwhile. */
-  private boolean round(StateCopier state, DatabaseCopier database, StageProgress progress)
-      throws IOException, InterruptedException {
-    profilesAndRoots = state.profilesAndRoots();
-    state.copy();
-    StoreContents staged = database.stage();
-    boolean complete = catchUp(staged, progress);
-    return complete
-        && staged
-            .fingerprint()
-            .equals(StoreDatabase.of(request.source()).read(operation).fingerprint())
-        && profilesAndRoots.equals(state.profilesAndRoots());
   }
 
   @Override

@@ -197,7 +197,7 @@ final class MergeSession implements CopySession {
     StateMerger merger =
         new StateMerger(
             staged, target.directory(), workspace, parts.nodes(), operation::checkCancelled);
-    open.settle(() -> round(state, database, progress));
+    open.settle(state, database, now -> catchUp(now, progress));
     requireSound();
     merger.keepRoots();
     database.mergeTarget();
@@ -245,18 +245,6 @@ final class MergeSession implements CopySession {
               .leaving(StateLeft.RESUMABLE),
           damage);
     }
-  }
-
-  /** Copies what is there now; whether nothing changed meanwhile. */
-  private boolean round(StateCopier state, DatabaseCopier database, StageProgress progress)
-      throws IOException, InterruptedException {
-    Set<String> profilesAndRoots = state.profilesAndRoots();
-    state.copy();
-    StoreContents now = database.stage();
-    boolean complete = catchUp(now, progress);
-    return complete
-        && now.fingerprint().equals(StoreDatabase.of(source).read(operation).fingerprint())
-        && profilesAndRoots.equals(state.profilesAndRoots());
   }
 
   /** Copies what came since, and what was put off; whether there was nothing to do. */

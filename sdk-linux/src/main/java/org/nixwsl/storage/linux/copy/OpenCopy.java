@@ -6,6 +6,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.nixwsl.storage.core.io.PathBytes;
 import org.nixwsl.storage.core.process.ProcessRunner;
@@ -26,6 +27,8 @@ import org.nixwsl.storage.linux.copy.tree.NodeMaker;
 import org.nixwsl.storage.linux.store.FileFacts;
 import org.nixwsl.storage.linux.store.NixLock;
 import org.nixwsl.storage.linux.store.NixLocks;
+import org.nixwsl.storage.linux.store.StoreContents;
+import org.nixwsl.storage.linux.store.StoreDatabase;
 import org.nixwsl.storage.store.CopyReport;
 import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.NixStore;
@@ -256,31 +259,40 @@ final class OpenCopy implements AutoCloseable {
     rereading = rereading.plusNanos(ticker.nanos() - start);
   }
 
-  /** One look at the source, and what was found there copied. */
+  /** Brings the target to what a database says. */
   @FunctionalInterface
-  interface Round {
-    /** Whether nothing changed meanwhile. */
-    boolean run() throws IOException, InterruptedException;
+  interface CatchUp {
+    /** Whether there was nothing to do. */
+    boolean to(StoreContents now) throws IOException, InterruptedException;
   }
 
   /**
-   * Repeats until the source stood still for one round.
+   * Copies state and database, and what came to the source meanwhile, until the source stood still
+   * from the first look to the last.
    *
+   * @return the profiles and roots that were copied
    * @throws ConflictException {@code STORE_CHANGED} if it never does
    */
-  void settle(Round round) throws IOException, InterruptedException {
+  Set<String> settle(StateCopier state, DatabaseCopier database, CatchUp catchUp)
+      throws IOException, InterruptedException {
     @Nullable ChangedException change = null;
-    boolean settled = false;
-    for (int number = 1; !settled; number++) {
-      if (number > ROUNDS) {
-        throw changed(change);
-      }
+    for (int round = 1; round <= ROUNDS; round++) {
       try {
-        settled = round.run();
+        Set<String> profilesAndRoots = state.profilesAndRoots();
+        state.copy();
+        StoreContents staged = database.stage();
+        if (catchUp.to(staged)
+            && staged
+                .fingerprint()
+                .equals(StoreDatabase.of(request.source()).read(operation).fingerprint())
+            && profilesAndRoots.equals(state.profilesAndRoots())) {
+          return profilesAndRoots;
+        }
       } catch (ChangedException e) {
         change = e;
       }
     }
+    throw changed(change);
   }
 
   /** What was copied so far. */

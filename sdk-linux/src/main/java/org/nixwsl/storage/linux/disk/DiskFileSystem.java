@@ -249,7 +249,8 @@ final class DiskFileSystem {
     if (!carriers.equals(List.of(node))) {
       throw wrong(
           "The UUID " + uuid + " has to be on " + node + " only, and is on " + carriers + ".",
-          "A copy of the disk is attached: detach it, or give it another UUID with tune2fs or btrfstune.");
+          "A copy of the disk is attached: detach it, or give it another UUID with tune2fs or"
+              + " btrfstune.");
     }
   }
 

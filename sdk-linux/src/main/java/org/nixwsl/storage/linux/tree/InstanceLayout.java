@@ -44,7 +44,7 @@ interface InstanceLayout {
       return new Subvolumes(processes);
     }
     return layout instanceof StorageLayout.DedicatedPartitions
-        ? new OwnPartition()
-        : new NotHere(layout);
+        ? new DedicatedPartition()
+        : new UnsupportedLayout(layout);
   }
 }

@@ -18,6 +18,7 @@ import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
 import org.nixwsl.storage.store.CopyReport;
 import org.nixwsl.storage.store.NixStore;
+import org.nixwsl.storage.testkit.OwnJvm;
 import org.nixwsl.storage.testkit.StoreFixture;
 
 /** The process that copies dies, and the same call is made again. */
@@ -78,13 +79,11 @@ class KilledCopyTest {
             new ProcessRunner()
                 .run(
                     Command.of(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        KilledCopy.class.getName(),
-                        source.directory().toString(),
-                        target.directory().toString(),
-                        moment),
+                        OwnJvm.running(
+                            KilledCopy.class,
+                            source.directory().toString(),
+                            target.directory().toString(),
+                            moment)),
                     operation)
                 .exitCode());
   }

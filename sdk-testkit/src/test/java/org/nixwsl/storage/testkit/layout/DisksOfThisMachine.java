@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
-import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -13,17 +12,12 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.nixwsl.storage.NixConfigWriter;
 import org.nixwsl.storage.RunOptions;
 import org.nixwsl.storage.StoreCopier;
 import org.nixwsl.storage.WslMounter;
 import org.nixwsl.storage.core.migrate.CopyEngine;
 import org.nixwsl.storage.core.migrate.MigrationEngine;
-import org.nixwsl.storage.core.migrate.stage.Machine;
 import org.nixwsl.storage.core.migrate.stage.SideEffects;
-import org.nixwsl.storage.core.platform.Instances;
-import org.nixwsl.storage.core.platform.Stillness;
-import org.nixwsl.storage.core.platform.Workplace;
 import org.nixwsl.storage.core.process.Command;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
@@ -32,7 +26,6 @@ import org.nixwsl.storage.core.vhdx.VhdxEngine;
 import org.nixwsl.storage.disk.ByteSize;
 import org.nixwsl.storage.disk.DiskSpec;
 import org.nixwsl.storage.linux.LinuxPlatform;
-import org.nixwsl.storage.linux.tree.LinuxStorageTree;
 import org.nixwsl.storage.migrate.MigrationRequest;
 import org.nixwsl.storage.mount.MountName;
 import org.nixwsl.storage.mount.SharedStorage;
@@ -41,6 +34,7 @@ import org.nixwsl.storage.mount.StorageLocation;
 import org.nixwsl.storage.store.CopyRequest;
 import org.nixwsl.storage.store.NixStore;
 import org.nixwsl.storage.testkit.StoreFixture;
+import org.nixwsl.storage.testkit.copy.LocalEngine;
 
 /** The contract on disks that Linux attaches itself. */
 abstract class DisksOfThisMachine extends LayoutContract {
@@ -98,27 +92,7 @@ abstract class DisksOfThisMachine extends LayoutContract {
 
   @Override
   MigrationEngine engine(SideEffects effects) {
-    LinuxPlatform linux = new LinuxPlatform();
-    NixConfigWriter noConfig =
-        (NixConfigWriter)
-            Proxy.newProxyInstance(
-                NixConfigWriter.class.getClassLoader(),
-                new Class<?>[] {NixConfigWriter.class},
-                (proxy, method, arguments) -> {
-                  throw new AssertionError("not used");
-                });
-    Workplace here =
-        new Workplace.Here(
-            linux.storeHost(processes, Ticker.system()),
-            linux.verifier(processes, Ticker.system()),
-            new LinuxStorageTree(processes),
-            Stillness.none(),
-            noConfig);
-    return new MigrationEngine(
-        distribution ->
-            new Machine(
-                new VhdxEngine(), mounter, here, Instances.none(), Ticker.system(), effects),
-        Ticker.system());
+    return LocalEngine.with(mounter, effects);
   }
 
   @Override

@@ -11,23 +11,16 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
-import org.nixwsl.storage.NixConfigWriter;
-import org.nixwsl.storage.WslMounter;
 import org.nixwsl.storage.core.migrate.MigrationEngine;
-import org.nixwsl.storage.core.migrate.stage.Machine;
 import org.nixwsl.storage.core.migrate.stage.SideEffects;
-import org.nixwsl.storage.core.nixwire.NixConfigEngine;
 import org.nixwsl.storage.core.process.Command;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
-import org.nixwsl.storage.core.run.Ticker;
-import org.nixwsl.storage.core.vhdx.VhdxEngine;
+import org.nixwsl.storage.testkit.move.BehindWsl;
 import org.nixwsl.storage.testkit.nix.NixProgram;
 import org.nixwsl.storage.testkit.nix.RealNixStore;
 import org.nixwsl.storage.testkit.wsl.SimulatedWsl;
 import org.nixwsl.storage.testkit.wsl.command.WslOutput;
-import org.nixwsl.storage.windows.WindowsPlatform;
-import org.nixwsl.storage.windows.wsl.WslRunner;
 
 /** The contract through {@code wsl}: disks are attached by it, and files are in an instance. */
 abstract class DisksOfWsl extends LayoutContract {
@@ -56,29 +49,7 @@ abstract class DisksOfWsl extends LayoutContract {
 
   @Override
   MigrationEngine engine(SideEffects effects) {
-    Ticker ticker = Ticker.system();
-    WindowsPlatform windows = windows();
-    WslMounter mounter = windows.mounter(PROCESSES, ticker);
-    NixConfigWriter config =
-        new NixConfigEngine(PROCESSES, ticker, name -> windows.instanceShell(name, PROCESSES));
-    return new MigrationEngine(
-        distribution ->
-            new Machine(
-                new VhdxEngine(),
-                mounter,
-                windows.workplace(distribution, config, PROCESSES, ticker),
-                windows.instances(PROCESSES, ticker),
-                ticker,
-                effects),
-        windows.notes(),
-        ticker);
-  }
-
-  private WindowsPlatform windows() {
-    return new WindowsPlatform(
-        WslRunner.ofProgram(PROCESSES, wsl.executable().toString()),
-        wsl.folder().resolve("local/nixwsl"),
-        Map.of());
+    return new BehindWsl(wsl, Map.of()).engine(effects);
   }
 
   @Override
@@ -95,7 +66,7 @@ abstract class DisksOfWsl extends LayoutContract {
 
   @Override
   void ensureMounted() {
-    windows().mounter(PROCESSES, Ticker.system()).ensureMounted(storage());
+    new BehindWsl(wsl, Map.of()).mounter().ensureMounted(storage());
   }
 
   private static ProcessRunner.Result run(Command command) {

@@ -50,7 +50,7 @@ public final class BehindWsl {
   }
 
   /** The same, with changes that go through a test's hands. */
-  MigrationEngine engine(SideEffects effects) {
+  public MigrationEngine engine(SideEffects effects) {
     WslMounter mounter = mounter();
     NixConfigWriter config =
         new NixConfigEngine(processes, ticker, name -> windows.instanceShell(name, processes));
@@ -63,6 +63,7 @@ public final class BehindWsl {
                 windows.instances(processes, ticker),
                 ticker,
                 effects),
+        windows.notes(),
         ticker);
   }
 }

@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,6 +23,7 @@ import org.nixwsl.storage.migrate.RollbackRequest;
 import org.nixwsl.storage.migrate.Stage;
 import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.SharedStorage;
+import org.nixwsl.storage.testkit.OwnJvm;
 import org.nixwsl.storage.testkit.nix.NixProgram;
 import org.nixwsl.storage.testkit.nix.RealNixStore;
 import org.nixwsl.storage.testkit.wsl.SimulatedWsl;
@@ -105,16 +105,7 @@ abstract class WslMoves {
 
   private ProcessRunner.Result killed(
       Class<?> program, String instance, Stage stage, String... more) {
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-cp",
-                System.getProperty("java.class.path"),
-                program.getName(),
-                disk.toString(),
-                instance,
-                stage.name()));
+    List<String> command = OwnJvm.running(program, disk.toString(), instance, stage.name());
     command.addAll(List.of(more));
     return run(
         Command.of(command)

@@ -75,7 +75,8 @@ public final class Leftovers {
           brought.removeAll(rows.keySet());
           Optional<Integer> number = CopyWorkspace.updateIn(lines);
           if (number.isPresent()) {
-            GivenWay.bringBack(target, Trash.of(target.directory(), number.get()), rows, operation);
+            ReplacedPaths.putBack(
+                target, Trash.of(target.directory(), number.get()), rows, operation);
           }
           List<Path> unknown = new ArrayList<>();
           DirectoryEntries.each(

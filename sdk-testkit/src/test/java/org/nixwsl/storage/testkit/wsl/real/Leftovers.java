@@ -12,6 +12,7 @@ import java.util.List;
 import org.nixwsl.storage.core.process.Command;
 import org.nixwsl.storage.core.process.ProcessRunner;
 import org.nixwsl.storage.core.run.Operation;
+import org.nixwsl.storage.testkit.OwnJvm;
 
 /** What a machine may leave on this one. */
 final class Leftovers {
@@ -20,14 +21,7 @@ final class Leftovers {
   /** Kills a process that has a machine, and wants nothing of the machine to be there soon. */
   static void expectNoneAfterKilling(String kind) throws Exception {
     ProcessRunner.Result killed =
-        run(
-            Command.of(
-                    Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                    "-cp",
-                    System.getProperty("java.class.path"),
-                    KilledMachine.class.getName(),
-                    kind)
-                .within(Duration.ofMinutes(2)));
+        run(Command.of(OwnJvm.running(KilledMachine.class, kind)).within(Duration.ofMinutes(2)));
     assertThat(killed.exitCode()).as(killed.allText()).isEqualTo(KilledMachine.KILLED);
     String[] printed = killed.text().strip().split(" ", -1);
     assertThat(printed).as(killed.allText()).hasSize(2).endsWith("00");

@@ -14,12 +14,12 @@ import org.nixwsl.storage.mount.MountedStorage;
 import org.nixwsl.storage.mount.StorageLayout;
 
 /** A layout that the kernel, or the SDK, does not have: nothing but the reason. */
-final class NotHere implements InstanceLayout {
+final class UnsupportedLayout implements InstanceLayout {
   private static final Path KERNELS = Path.of("/proc/filesystems");
 
   private final StorageLayout layout;
 
-  NotHere(StorageLayout layout) {
+  UnsupportedLayout(StorageLayout layout) {
     this.layout = layout;
   }
 

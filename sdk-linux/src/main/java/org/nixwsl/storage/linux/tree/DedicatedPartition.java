@@ -13,7 +13,7 @@ import org.nixwsl.storage.mount.InstanceName;
 import org.nixwsl.storage.mount.MountedStorage;
 
 /** An instance alone on its partition, in a plain directory. */
-final class OwnPartition implements InstanceLayout {
+final class DedicatedPartition implements InstanceLayout {
   /** Whatever else lies there belongs to somebody, and would share the partition's fate. */
   @Override
   public List<Problem> refusals(

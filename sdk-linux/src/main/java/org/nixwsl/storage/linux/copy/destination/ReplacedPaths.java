@@ -25,8 +25,8 @@ import org.nixwsl.storage.store.NixStore;
  * replace: they are what that database speaks of. Contents decide, not what a journal says: Nix may
  * have worked there since.
  */
-final class GivenWay {
-  private GivenWay() {}
+final class ReplacedPaths {
+  private ReplacedPaths() {}
 
   /**
    * Moves back from the trash what the database knows, where its place is empty or holds something
@@ -34,8 +34,7 @@ final class GivenWay {
    *
    * @param rows what the database of the target knows, by name
    */
-  static void bringBack(
-      NixStore target, Trash trash, Map<String, StoreRow> rows, Operation operation)
+  static void putBack(NixStore target, Trash trash, Map<String, StoreRow> rows, Operation operation)
       throws IOException {
     Path kept = trash.directory().resolve("store");
     if (!Files.isDirectory(kept, LinkOption.NOFOLLOW_LINKS)) {
